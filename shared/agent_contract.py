@@ -1,0 +1,119 @@
+"""What Node A says to the agent on a node, and what it answers. JSON over HTTPS, `Authorization: Bearer TOKEN`.
+
+    PUT    /v1/users/{name}               UserState → 200 UserReport   absolute facts; safe to repeat
+                                          400 Problem  not a UserState, or a name outside NAME_PATTERN
+                                          409 Problem  `revision` is older than the one the agent holds
+    DELETE /v1/users/{name}?revision=N    204, also for an absent user; 409 as above. The revision is remembered, so that
+                                          a PUT that was overtaken cannot bring the user back
+    GET    /v1/users?after=NAME&limit=N   200 UserPage, ordered by name; N from 1 to 1000, 100 if not given
+    GET    /v1/status                     200 AgentStatus
+    GET    /healthz                       200 `{"status": "ok"}`, without a token
+    any    with a wrong or missing token  401 Problem
+
+Through Node B's proxy all paths stand behind `/agent`.
+"""
+
+import base64
+import binascii
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.inbounds import SHADOWSOCKS_KEY_BYTES
+
+# Xray compares names case-sensitively when it adds and not when it removes: one case only.
+NAME_PATTERN: Final = r"^[a-z0-9_]{3,32}$"
+# Seconds since the epoch that still fall before the year 9999.
+LATEST_SECOND: Final = 253_370_764_800
+
+
+def _standard_base64_key(value: str) -> str:
+    """A malformed key poisons Xray's user table (FACTS: Shadowsocks-2022), so both sides refuse it."""
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError("must be standard base64") from error
+    if len(raw) != SHADOWSOCKS_KEY_BYTES or base64.b64encode(raw).decode() != value:
+        raise ValueError(f"must be padded standard base64 of exactly {SHADOWSOCKS_KEY_BYTES} bytes")
+    return value
+
+
+ShadowsocksKey = Annotated[str, AfterValidator(_standard_base64_key)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class _Reply(BaseModel):
+    # A newer agent may say more than an older Node A knows.
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class UserState(_Request):
+    """What the agent must hold for one user. `expires_at`: seconds since the epoch; `traffic_limit`: bytes,
+    0 = unlimited; `revision`: that of the subscription, never falling."""
+
+    key: ShadowsocksKey
+    expires_at: int = Field(gt=0, lt=LATEST_SECOND)
+    traffic_limit: int = Field(ge=0)
+    revision: int = Field(ge=1)
+
+
+class UserReport(_Reply):
+    """One user as the agent holds it. `enabled` is false after its end or at its limit; `used_traffic`: bytes, up and
+    down together, since the user was first put."""
+
+    name: str
+    key: ShadowsocksKey
+    expires_at: int
+    traffic_limit: int
+    revision: int
+    used_traffic: int
+    enabled: bool
+
+
+class UserPage(_Reply):
+    """`next_after`: give it as `after` for the following page; null on the last one."""
+
+    users: tuple[UserReport, ...]
+    next_after: str | None
+
+
+class XrayStatus(_Reply):
+    """The agent's own Xray. `started_at`: seconds since the epoch, null while it is down."""
+
+    running: bool
+    version: str
+    started_at: int | None
+
+
+class HostStatus(_Reply):
+    """The machine: percent over all cores, bytes, and bytes since boot."""
+
+    cpu_percent: float
+    memory_used: int
+    memory_total: int
+    disk_used: int
+    disk_total: int
+    network_received: int
+    network_sent: int
+
+
+class AgentStatus(_Reply):
+    """`time`: the agent's clock, seconds since the epoch; `connected_users`: now, over its own Xray."""
+
+    version: str
+    time: int
+    xray: XrayStatus
+    host: HostStatus
+    users: int
+    connected_users: int
+
+
+class Problem(_Reply):
+    """Every 4xx: a short code for programs, a sentence for people; `revision` with 409: the one held."""
+
+    error: str
+    detail: str
+    revision: int | None = None

@@ -1,0 +1,15 @@
+"""What every test may rely on."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """A missing tool is a named skip for a user and a failure in CI (NO_SKIPS=1)."""
+    report = yield
+    if report.skipped and os.environ.get("NO_SKIPS") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and NO_SKIPS is set: {report.longrepr}"
+    return report
