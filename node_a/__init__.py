@@ -1,0 +1,1 @@
+"""Node A sells: the bot, the Mini App, payments, and the work that turns money into keys."""

@@ -1,0 +1,331 @@
+"""What the use cases ask of the world, in the domain's words."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from node_a.domain.access import AccessId, WantedAccess
+from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.grant import GrantId
+from node_a.domain.message import Message, MessageId
+from node_a.domain.node import NodeCode, NodeObservation
+from node_a.domain.node import Protocol as KeyProtocol
+from node_a.domain.payment import Outcome, Payment, PaymentId
+from node_a.domain.subscription import Subscription, SubscriptionId
+
+T = TypeVar("T")
+
+# Aware, UTC.
+Clock = Callable[[], datetime]
+# A new random id: never a row number (the design says why).
+NewId = Callable[[], UUID]
+
+
+# ── Money ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PaymentProvider(Protocol):
+    """Takes the customers' money. Synchronous: called outside of any transaction.
+
+    Every call raises ProviderUnavailable when the outcome is unknown and PaymentRefused when the provider will
+    never take the request.
+    """
+
+    def request_for(self, payment: Payment, description: str) -> str:
+        """The exact body with which `payment` is created; stored before the first call. No network."""
+        ...
+
+    def create(self, payment: Payment) -> Outcome:
+        """Create with the stored `payment.request`; a repeat gives the same payment. The outcome has a link."""
+        ...
+
+    def find(self, payment: Payment) -> Outcome:
+        """What the provider says now of a payment whose `provider_id` is known."""
+        ...
+
+
+# ── Nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NodeGateway(Protocol):
+    """One node: its panel for VLESS, its agent for Shadowsocks."""
+
+    async def apply(self, wanted: WantedAccess) -> None:
+        """Make the node hold exactly this, whatever it holds now; safe to repeat.
+
+        Raises NodeUnavailable (outcome unknown or node down) and NodeRefused.
+        """
+        ...
+
+    async def observe(self) -> NodeObservation:
+        """How the node is now. Never raises for a dead node: that is an observation too."""
+        ...
+
+
+Nodes = Mapping[NodeCode, NodeGateway]
+
+
+# ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class AppButton:
+    """Opens the Mini App."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkButton:
+    """Opens an http(s) address in the browser."""
+
+    label: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyButton:
+    """Copies up to 256 characters."""
+
+    label: str
+    text: str = field(repr=False)
+
+
+Button = AppButton | LinkButton | CopyButton
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message ready to be sent. `html`: Telegram's subset; `buttons`: one row each; `picture`: PNG, above the text."""
+
+    html: str = field(repr=False)
+    buttons: Sequence[Button] = ()
+    picture: bytes | None = field(default=None, repr=False)
+
+
+class Messenger(Protocol):
+    """Writes to customers. No preview of links, ever."""
+
+    async def send(self, customer_id: CustomerId, letter: Letter) -> None:
+        """Raises MessengerUnavailable (perhaps with `retry_after`), Unreachable, MessageRefused."""
+        ...
+
+
+# ── The ledger: one transaction ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentClaim:
+    """A payment leased for one check. `check_at`: its value at the claim; a nudge meanwhile changes it."""
+
+    payment: Payment
+    check_at: datetime
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaim:
+    """An access leased for one attempt. `due_at`: its value at the claim; `attempts`: failed ones so far."""
+
+    id: AccessId
+    due_at: datetime
+    attempts: int
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageClaim:
+    """A message leased for one attempt."""
+
+    message: Message
+    attempts: int
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessProgress:
+    """How far a subscription's wanted accesses are: those that hold its latest revision, and all."""
+
+    applied: frozenset[AccessId]
+    wanted: frozenset[AccessId]
+
+    @property
+    def is_complete(self) -> bool:
+        return self.applied == self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """What we remember of a node. `gates`: for each protocol whose keeper failed, until when it is left alone."""
+
+    code: NodeCode
+    observation: NodeObservation | None
+    gates: Mapping[KeyProtocol, datetime]
+
+
+class Customers(Protocol):
+    def find(self, id: CustomerId) -> Customer | None: ...
+
+    def locked(self, id: CustomerId) -> Customer:
+        """The customer, locked until the transaction ends. It must exist."""
+        ...
+
+    def save(self, customer: Customer) -> bool:
+        """Insert or update; True if the customer is new."""
+        ...
+
+
+class Payments(Protocol):
+    def add(self, payment: Payment, check_at: datetime) -> None: ...
+
+    def find(self, id: PaymentId) -> Payment | None: ...
+
+    def open_of(self, customer_id: CustomerId) -> Sequence[Payment]:
+        """The customer's open payments, the newest first."""
+        ...
+
+    def save(self, payment: Payment) -> None: ...
+
+    def nudge(self, id: PaymentId | None, provider_id: str | None, now: datetime) -> bool:
+        """Have it checked as soon as allowed (two seconds after the last check); False if no open payment fits."""
+        ...
+
+    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]: ...
+
+    def reschedule(self, claim: PaymentClaim, check_at: datetime | None) -> None:
+        """End the lease; `check_at` moves only if nobody nudged meanwhile."""
+        ...
+
+
+class Subscriptions(Protocol):
+    def find(self, id: SubscriptionId) -> Subscription | None: ...
+
+    def of_customer(self, id: CustomerId) -> Subscription | None: ...
+
+    def by_grant(self, id: GrantId) -> Subscription | None: ...
+
+    def save(self, subscription: Subscription, *, remind_at: datetime | None, expire_at: datetime | None) -> None:
+        """Insert or update with its grants; `remind_at` and `expire_at`: when time alone next changes something."""
+        ...
+
+    def due_for_reminder(self, now: datetime, limit: int) -> Sequence[SubscriptionId]: ...
+
+    def due_for_expiry(self, now: datetime, limit: int) -> Sequence[SubscriptionId]: ...
+
+
+class Accesses(Protocol):
+    def want(self, ids: Sequence[AccessId], *, present: bool, due_at: datetime) -> None:
+        """Each of `ids` is wanted so, and due; rows are made where there are none."""
+        ...
+
+    def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]: ...
+
+    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
+        """Those behind whose gate is open; at most `limit`."""
+        ...
+
+    def is_wanted(self, id: AccessId) -> bool:
+        """Whether the access is wanted present."""
+        ...
+
+    def applied(self, claim: AccessClaim, revision: int) -> None:
+        """The node holds `revision`; the access stays due only if it became due again meanwhile."""
+        ...
+
+    def removed(self, claim: AccessClaim) -> None:
+        """The node holds nothing of it any more: the row goes, unless it is wanted again meanwhile."""
+        ...
+
+    def failed(self, claim: AccessClaim, retry_at: datetime) -> None: ...
+
+    def progress(self, id: SubscriptionId) -> AccessProgress: ...
+
+
+class Messages(Protocol):
+    def queue(self, message: Message) -> bool:
+        """False when a message with this unique key was queued before."""
+        ...
+
+    def hasten(self, unique_key: str, due: datetime) -> None:
+        """Let an unsent message go at `due` if that is earlier."""
+        ...
+
+    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[MessageClaim]:
+        """At most one for each customer, by priority."""
+        ...
+
+    def sent(self, claim: MessageClaim, now: datetime) -> None: ...
+
+    def dropped(self, claim: MessageClaim, reason: str, now: datetime) -> None: ...
+
+    def retry(self, claim: MessageClaim, due: datetime) -> None: ...
+
+
+class NodeRecords(Protocol):
+    def all(self) -> Sequence[NodeRecord]: ...
+
+    def observed(self, code: NodeCode, observation: NodeObservation) -> None: ...
+
+    def gate_closed(self, code: NodeCode, protocol: KeyProtocol, now: datetime) -> None:
+        """One more failure: nothing is tried there for a pause that grows with the failures."""
+        ...
+
+    def gate_opened(self, code: NodeCode, protocol: KeyProtocol) -> None: ...
+
+
+class Ledger(Protocol):
+    """One transaction: everything in it is stored together at the end of the `with` block, or nothing."""
+
+    @property
+    def customers(self) -> Customers: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def accesses(self) -> Accesses: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def nodes(self) -> NodeRecords: ...
+
+
+# A transaction that may write; raises LedgerUnavailable when the database cannot take it now.
+OpenLedger = Callable[[], AbstractContextManager[Ledger]]
+
+
+class InThread(Protocol):
+    """The bridge from coroutines to the synchronous ledger: one call is one whole transaction in a worker thread."""
+
+    def __call__(self, work: Callable[[Ledger], T]) -> Coroutine[Any, Any, T]: ...
+
+
+# ── The words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DescribePlan(Protocol):
+    """How a payment is called on the provider's page and on the customer's statement; at most 128 characters."""
+
+    def __call__(self, payment: Payment, language: Language) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewIds:
+    """One source of ids for everything; tests give a predictable one."""
+
+    make: NewId
+
+    def payment(self) -> PaymentId:
+        return PaymentId(self.make())
+
+    def subscription(self) -> SubscriptionId:
+        return SubscriptionId(self.make())
+
+    def grant(self) -> GrantId:
+        return GrantId(self.make())
+
+    def message(self) -> MessageId:
+        return MessageId(self.make())

@@ -1,0 +1,1 @@
+"""Pure values and verbs: standard library only, no clock, no await."""

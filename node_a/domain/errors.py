@@ -1,0 +1,85 @@
+"""What can go wrong, by who must act.
+
+    ShopError
+    ├── Refused                 the request cannot be granted; do not retry
+    │   ├── UnknownPlan
+    │   ├── UnknownPayment
+    │   ├── UnknownSubscription
+    │   ├── CustomerBanned
+    │   ├── PaymentRefused      the provider will never take this request: our settings or our bug
+    │   ├── NodeRefused         the node will never take this request: our settings or our bug
+    │   └── MessageRefused      the messenger will never take this message: our bug
+    ├── Unavailable             the same request may work later; retry
+    │   ├── ProviderUnavailable
+    │   ├── NodeUnavailable
+    │   ├── MessengerUnavailable
+    │   └── LedgerUnavailable   our own database: locked for too long, disk full
+    └── Unreachable             this customer has blocked the bot; do not retry, undo nothing
+
+No HTTP codes and no customer's words here. A payment whose money does not match is no error but a state
+(`PaymentState.DISPUTED`): it must be kept, and a person must look.
+"""
+
+
+class ShopError(Exception):
+    """The root: every error that the shop means to raise."""
+
+
+class Refused(ShopError):
+    """The request cannot be granted; repeating it changes nothing."""
+
+
+class UnknownPlan(Refused):
+    """No plan on sale has this code."""
+
+
+class UnknownPayment(Refused):
+    """No payment has this id, or it is not this customer's."""
+
+
+class UnknownSubscription(Refused):
+    """No subscription belongs to this id or link token."""
+
+
+class CustomerBanned(Refused):
+    """This customer may not buy."""
+
+
+class PaymentRefused(Refused):
+    """The provider understood and said no: credentials, shop or request are wrong."""
+
+
+class NodeRefused(Refused):
+    """The node understood and said no: credentials or request are wrong, or it holds a newer revision."""
+
+
+class MessageRefused(Refused):
+    """The messenger understood and said no to this message."""
+
+
+class Unavailable(ShopError):
+    """The same request may work later. `retry_after`: seconds, where the other side named them."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(Unavailable):
+    """The payment provider did not answer, or not usefully: the outcome is unknown."""
+
+
+class NodeUnavailable(Unavailable):
+    """A node's panel or agent did not answer, or not usefully: the outcome is unknown."""
+
+
+class MessengerUnavailable(Unavailable):
+    """Telegram did not answer, or asks us to wait."""
+
+
+class LedgerUnavailable(Unavailable):
+    """Our own database cannot take the transaction now; nothing of it was stored."""
+
+
+class Unreachable(ShopError):
+    """This customer has blocked the bot or is gone."""

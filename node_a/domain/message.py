@@ -1,0 +1,83 @@
+"""A message to a customer: why and when, never its words and never keys; those are made when it is sent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Final, NewType
+from uuid import UUID
+
+from node_a.domain.customer import CustomerId
+from node_a.domain.grant import GrantId
+from node_a.domain.payment import Payment
+from node_a.domain.subscription import Subscription
+
+MessageId = NewType("MessageId", UUID)
+
+_NEWS_IS_GOOD_FOR: Final = timedelta(days=30)
+
+
+class MessageKind(StrEnum):
+    """What the message is about."""
+
+    PAYMENT_RECEIVED = "payment received"
+    PAYMENT_DECLINED = "payment declined"
+    KEYS_READY = "keys ready"
+    ENDS_SOON = "ends soon"
+    ENDED = "ended"
+
+
+class Priority(IntEnum):
+    """Who goes first when many wait: lower numbers."""
+
+    KEYS = 0
+    MONEY = 1
+    REMINDER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`unique_key`: a second message with the same one is never queued; `subject`: the payment, grant or subscription
+    it is about, by kind; `valid_until`: afterwards it is dropped unsent."""
+
+    id: MessageId
+    unique_key: str
+    customer_id: CustomerId
+    kind: MessageKind
+    priority: Priority
+    due: datetime
+    valid_until: datetime
+    subject: UUID
+
+    @classmethod
+    def payment_received(cls, id: MessageId, payment: Payment, now: datetime) -> "Message":
+        return cls._about_payment(id, payment, MessageKind.PAYMENT_RECEIVED, now)
+
+    @classmethod
+    def payment_declined(cls, id: MessageId, payment: Payment, now: datetime) -> "Message":
+        return cls._about_payment(id, payment, MessageKind.PAYMENT_DECLINED, now)
+
+    @classmethod
+    def keys_ready(cls, id: MessageId, customer_id: CustomerId, grant_id: GrantId, due: datetime) -> "Message":
+        key = f"{MessageKind.KEYS_READY}:{grant_id}"
+        until = due + _NEWS_IS_GOOD_FOR
+        return cls(id, key, customer_id, MessageKind.KEYS_READY, Priority.KEYS, due, until, grant_id)
+
+    @classmethod
+    def ends_soon(
+        cls, id: MessageId, subscription: Subscription, ends_at: datetime, before: timedelta, now: datetime
+    ) -> "Message":
+        # The end is part of the key: after a renewal the same reminder is due again.
+        key = f"{MessageKind.ENDS_SOON}:{subscription.id}:{ends_at.isoformat()}:{before.days}"
+        kind, customer = MessageKind.ENDS_SOON, subscription.customer_id
+        return cls(id, key, customer, kind, Priority.REMINDER, now, ends_at, subscription.id)
+
+    @classmethod
+    def ended(cls, id: MessageId, subscription: Subscription, ends_at: datetime, now: datetime) -> "Message":
+        key = f"{MessageKind.ENDED}:{subscription.id}:{ends_at.isoformat()}"
+        kind, customer, until = MessageKind.ENDED, subscription.customer_id, ends_at + timedelta(days=3)
+        return cls(id, key, customer, kind, Priority.REMINDER, now, until, subscription.id)
+
+    @classmethod
+    def _about_payment(cls, id: MessageId, payment: Payment, kind: MessageKind, now: datetime) -> "Message":
+        until = now + _NEWS_IS_GOOD_FOR
+        return cls(id, f"{kind}:{payment.id}", payment.customer_id, kind, Priority.MONEY, now, until, payment.id)

@@ -1,0 +1,75 @@
+"""A node: one Node B, what a key must say of it, and how it was last seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from node_a.domain.customer import Language
+
+NodeCode = NewType("NodeCode", str)  # "de1"
+
+
+class Protocol(StrEnum):
+    """How traffic reaches a node."""
+
+    VLESS = "vless"
+    SHADOWSOCKS = "shadowsocks"
+
+
+class NodeState(StrEnum):
+    """What the operator wants of a node."""
+
+    ACTIVE = "active"
+    DRAINING = "draining"  # kept, not offered first
+    RETIRED = "retired"  # nothing of ours stays there
+
+
+@dataclass(frozen=True, slots=True)
+class RealityInbound:
+    """What a client must know of a node's VLESS-Reality inbound. `public_key`: X25519, base64url."""
+
+    port: int
+    flow: str
+    public_key: str
+    short_id: str
+    server_name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowsocksInbound:
+    """What a client must know of a node's Shadowsocks-2022 inbound. `server_key`: standard base64."""
+
+    port: int
+    method: str
+    server_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """`host`: the name or address that keys carry; `names`: what customers call it."""
+
+    code: NodeCode
+    state: NodeState
+    names: Mapping[Language, str]
+    host: str
+    reality: RealityInbound
+    shadowsocks: ShadowsocksInbound
+
+
+@dataclass(frozen=True, slots=True)
+class NodeObservation:
+    """How a node looked at `at`. A fact that could not be had is None. `vless_ready` and `shadowsocks_ready`: that
+    Xray runs and its keeper answers; `cpu_percent` over all cores; memory in bytes; `connected_users`: now."""
+
+    at: datetime
+    vless_ready: bool
+    shadowsocks_ready: bool
+    cpu_percent: float | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    connected_users: int | None = None
+    users: int | None = None
+    problem: str | None = None

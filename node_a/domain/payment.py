@@ -1,0 +1,127 @@
+"""A payment: one attempt to pay for one plan, and what the provider says of it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NewType
+from uuid import UUID
+
+from node_a.domain.customer import CustomerId
+from node_a.domain.money import Money
+from node_a.domain.plan import Plan
+
+PaymentId = NewType("PaymentId", UUID)
+
+# The provider makes a *new* payment of an old key after 24 hours; a creation is repeated for much less.
+CREATION_REPEATED_FOR: Final = timedelta(minutes=15)
+FIRST_CHECK: Final = timedelta(seconds=5)
+LONGEST_PAUSE: Final = timedelta(minutes=10)
+# A link lives an hour; a bank may take a day to say yes.
+OFTEN_CHECKED_FOR: Final = timedelta(hours=26)
+CHECKED_FOR: Final = timedelta(days=30)
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands. PENDING and OPENING are open, all others final."""
+
+    OPENING = "opening"  # stored; the provider has not answered yet
+    PENDING = "pending"  # the customer has the link
+    PAID = "paid"
+    DECLINED = "declined"
+    ABANDONED = "abandoned"  # its creation never answered: nobody has the link
+    DISPUTED = "disputed"  # paid, but not what we asked for: a person must look
+
+
+class OutcomeStatus(StrEnum):
+    """The provider's word on a payment."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Which of the provider's shops the money must reach. `test`: its payments are play money."""
+
+    id: str
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the provider answers about a payment. `link`: where to pay, while that is possible;
+    `reason`: the provider's code for a cancellation, unknown ones included."""
+
+    provider_id: str
+    status: OutcomeStatus
+    amount: Money
+    shop: Shop
+    link: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """`id` is also the key under which the provider recognises a repeated creation; `request`: the exact body
+    of that creation; `checks`: how often the provider was asked since the last good news."""
+
+    id: PaymentId
+    customer_id: CustomerId
+    plan: Plan
+    shop: Shop
+    opened_at: datetime
+    request: str = field(default="", repr=False)
+    state: PaymentState = PaymentState.OPENING
+    provider_id: str | None = None
+    link: str | None = field(default=None, repr=False)
+    reason: str | None = None
+    settled_at: datetime | None = None
+    checks: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in {PaymentState.OPENING, PaymentState.PENDING}
+
+    @property
+    def is_paid(self) -> bool:
+        return self.state is PaymentState.PAID
+
+    @property
+    def source(self) -> str:
+        """The reason that a grant names for the days of this payment."""
+        return f"payment:{self.id}"
+
+    def creation_may_be_repeated(self, now: datetime) -> bool:
+        return now < self.opened_at + CREATION_REPEATED_FOR
+
+    def abandoned(self, now: datetime) -> "Payment":
+        return replace(self, state=PaymentState.ABANDONED, settled_at=now)
+
+    def settled(self, outcome: Outcome, now: datetime) -> "Payment":
+        """This payment after the provider's word. A final one stays as it is: repeating is harmless."""
+        if not self.is_open:
+            return self
+        known = replace(self, provider_id=outcome.provider_id, link=outcome.link or self.link)
+        if outcome.status is OutcomeStatus.PENDING:
+            return replace(known, state=PaymentState.PENDING)
+        if outcome.status is OutcomeStatus.CANCELED:
+            return replace(known, state=PaymentState.DECLINED, reason=outcome.reason, settled_at=now)
+        matches = outcome.amount == self.plan.price and outcome.shop == self.shop
+        state = PaymentState.PAID if matches else PaymentState.DISPUTED
+        return replace(known, state=state, settled_at=now)
+
+    def checked(self) -> "Payment":
+        return replace(self, checks=self.checks + 1)
+
+    def next_check(self, now: datetime) -> datetime | None:
+        """When to ask again after an answer; None when the payment is final or too old to change."""
+        if not self.is_open or now >= self.opened_at + CHECKED_FOR:
+            return None
+        return self.next_try(now)
+
+    def next_try(self, now: datetime) -> datetime:
+        """When to ask again after no answer: an error never ends the checks."""
+        if now >= self.opened_at + OFTEN_CHECKED_FOR:
+            return now + timedelta(days=1)
+        return now + min(FIRST_CHECK * (1 << min(self.checks, 10)), LONGEST_PAUSE)
