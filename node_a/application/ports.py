@@ -99,7 +99,7 @@ Button = AppButton | LinkButton | CopyButton
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message ready to be sent. `html`: Telegram's subset; `buttons`: one row each; `picture`: PNG, above the text."""
+    """A message ready to be sent. `html`: Telegram's subset; `buttons`: one a row; `picture`: PNG, above the text."""
 
     html: str = field(repr=False)
     buttons: Sequence[Button] = ()
@@ -189,6 +189,10 @@ class Payments(Protocol):
 
     def save(self, payment: Payment) -> None: ...
 
+    def schedule(self, id: PaymentId, check_at: datetime) -> None:
+        """Check it then, whatever was planned."""
+        ...
+
     def nudge(self, id: PaymentId | None, provider_id: str | None, now: datetime) -> bool:
         """Have it checked as soon as allowed (two seconds after the last check); False if no open payment fits."""
         ...
@@ -254,7 +258,7 @@ class Messages(Protocol):
         ...
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[MessageClaim]:
-        """At most one for each customer, by priority."""
+        """At most one for each customer that can be reached, by priority."""
         ...
 
     def sent(self, claim: MessageClaim, now: datetime) -> None: ...
@@ -267,7 +271,7 @@ class Messages(Protocol):
 class NodeRecords(Protocol):
     def all(self) -> Sequence[NodeRecord]: ...
 
-    def observed(self, code: NodeCode, observation: NodeObservation) -> None: ...
+    def observed(self, observations: Mapping[NodeCode, NodeObservation]) -> None: ...
 
     def gate_closed(self, code: NodeCode, protocol: KeyProtocol, now: datetime) -> None:
         """One more failure: nothing is tried there for a pause that grows with the failures."""

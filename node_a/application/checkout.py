@@ -1,0 +1,71 @@
+"""Checkout: a customer who chose a plan gets a link to pay; a second tap gets the same link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from node_a.application.ports import Clock, DescribePlan, Ledger, NewIds, OpenLedger, PaymentProvider
+from node_a.domain.customer import Customer, CustomerId, Standing
+from node_a.domain.errors import CustomerBanned, UnknownPlan
+from node_a.domain.payment import CREATION_REPEATED_FOR, FIRST_CHECK, Payment, PaymentState, Shop
+from node_a.domain.plan import Plan
+
+# The provider's link lives an hour; nobody should be sent to one that dies while they look for their card.
+LINK_REUSED_FOR: Final = timedelta(minutes=45)
+# Longer than all time-outs of one creation, so that the worker does not repeat it while it still runs.
+CREATION_LEFT_ALONE_FOR: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenPayment:
+    """Returns a payment with a link. Raises UnknownPlan, CustomerBanned, ProviderUnavailable (the payment is kept, the
+    same tap repeats it), PaymentRefused. The customer must be registered."""
+
+    open_ledger: OpenLedger
+    provider: PaymentProvider
+    plans: Mapping[str, Plan]
+    shop: Shop
+    describe: DescribePlan
+    clock: Clock
+    new_ids: NewIds
+
+    def __call__(self, customer_id: CustomerId, plan_code: str) -> Payment:
+        plan = self.plans.get(plan_code)
+        if plan is None:
+            raise UnknownPlan(plan_code)
+        payment = self._stored(customer_id, plan)
+        if payment.state is PaymentState.PENDING:
+            return payment
+        outcome = self.provider.create(payment)  # outside any transaction; repeatable by its key
+        now = self.clock()
+        with self.open_ledger() as ledger:
+            current = ledger.payments.find(payment.id) or payment
+            opened = current.settled(outcome, now)
+            ledger.payments.save(opened)
+            ledger.payments.schedule(payment.id, now + FIRST_CHECK)
+        return opened
+
+    def _stored(self, customer_id: CustomerId, plan: Plan) -> Payment:
+        """The payment with its exact request, committed before the provider hears of it."""
+        now = self.clock()
+        with self.open_ledger() as ledger:
+            customer = ledger.customers.locked(customer_id)
+            if customer.standing is not Standing.GOOD:
+                raise CustomerBanned(customer_id)
+            return self._reusable(ledger, customer_id, plan, now) or self._new(ledger, customer, plan, now)
+
+    def _reusable(self, ledger: Ledger, customer_id: CustomerId, plan: Plan, now: datetime) -> Payment | None:
+        for payment in ledger.payments.open_of(customer_id):
+            pending = payment.state is PaymentState.PENDING
+            age_limit = LINK_REUSED_FOR if pending else CREATION_REPEATED_FOR
+            if payment.plan == plan and payment.shop == self.shop and now < payment.opened_at + age_limit:
+                return payment
+        return None
+
+    def _new(self, ledger: Ledger, customer: Customer, plan: Plan, now: datetime) -> Payment:
+        payment = Payment(self.new_ids.payment(), customer.id, plan, self.shop, opened_at=now)
+        request = self.provider.request_for(payment, self.describe(payment, customer.language))
+        payment = replace(payment, request=request)
+        ledger.payments.add(payment, check_at=now + CREATION_LEFT_ALONE_FOR)
+        return payment

@@ -1,0 +1,65 @@
+"""Expiry: what time alone changes: reminders before the end, and the end."""
+
+from dataclasses import dataclass
+
+from node_a.application.ports import Clock, Ledger, NewIds, OpenLedger
+from node_a.domain.message import Message
+from node_a.domain.subscription import Subscription, SubscriptionId
+
+
+def _locked(ledger: Ledger, id: SubscriptionId) -> Subscription | None:
+    """The subscription, read again under its customer's lock: a renewal may run at this very moment."""
+    subscription = ledger.subscriptions.find(id)
+    if subscription is None:
+        return None
+    ledger.customers.locked(subscription.customer_id)
+    return ledger.subscriptions.find(id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemindCustomer:
+    """Queue the reminder that is due, if one still is, and plan the next."""
+
+    open_ledger: OpenLedger
+    clock: Clock
+    new_ids: NewIds
+
+    def __call__(self, id: SubscriptionId) -> None:
+        with self.open_ledger() as ledger:
+            subscription = _locked(ledger, id)
+            if subscription is None:
+                return
+            now = self.clock()
+            before = subscription.reminder_due(now)
+            if before is not None and subscription.ends_at is not None:
+                ledger.messages.queue(
+                    Message.ends_soon(self.new_ids.message(), subscription, subscription.ends_at, before, now)
+                )
+            expire_at = subscription.ends_at if subscription.is_active(now) else None
+            ledger.subscriptions.save(subscription, remind_at=subscription.next_reminder(now), expire_at=expire_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpireSubscription:
+    """End a subscription whose time is up: its accesses are removed, its customer is told. The nodes refuse it at
+    its end by themselves; this only cleans up. A renewal brings the very same keys back."""
+
+    open_ledger: OpenLedger
+    clock: Clock
+    new_ids: NewIds
+
+    def __call__(self, id: SubscriptionId) -> None:
+        with self.open_ledger() as ledger:
+            subscription = _locked(ledger, id)
+            if subscription is None or subscription.ends_at is None:
+                return
+            now = self.clock()
+            if subscription.is_active(now):
+                remind_at = subscription.next_reminder(now)
+                ledger.subscriptions.save(subscription, remind_at=remind_at, expire_at=subscription.ends_at)
+                return
+            ended = subscription.revised()
+            ledger.subscriptions.save(ended, remind_at=None, expire_at=None)
+            ledger.accesses.want(ledger.accesses.of_subscription(id), present=False, due_at=now)
+            message_id = self.new_ids.message()
+            ledger.messages.queue(Message.ended(message_id, ended, subscription.ends_at, now))

@@ -1,0 +1,171 @@
+"""Overview: what a customer may see of the subscription, the keys and a payment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from node_a.application.ports import Clock, Ledger, OpenLedger
+from node_a.domain.access import AccessId
+from node_a.domain.customer import CustomerId, Language
+from node_a.domain.errors import UnknownPayment, UnknownSubscription
+from node_a.domain.keys import Key, KeyRing, key_link, subscription_named_by
+from node_a.domain.node import Node, NodeState, Protocol
+from node_a.domain.payment import Payment, PaymentId, PaymentState
+from node_a.domain.plan import Plan
+from node_a.domain.subscription import Subscription, SubscriptionState
+
+# When a paid customer still has no key after this, the screen says that a server does not answer.
+SLOW_AFTER: Final = timedelta(seconds=15)
+
+PROTOCOL_NAMES: Final = {Protocol.VLESS: "VLESS", Protocol.SHADOWSOCKS: "Shadowsocks"}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledKey:
+    """A key and what people call it ("🇩🇪 Германия 1 · VLESS")."""
+
+    label: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionView:
+    """`keys`: those that work now; `preparing`: how many more are on the way; `link`: the subscription link."""
+
+    state: SubscriptionState
+    ends_at: datetime
+    days_left: int
+    plan: Plan | None
+    keys: Sequence[LabelledKey]
+    preparing: int
+    link: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewSubscription:
+    """Makes the view inside a transaction; keys are derived here and nowhere stored. `link_base` ends without "/"."""
+
+    nodes: Sequence[Node]
+    ring: KeyRing
+    link_base: str
+    clock: Clock
+
+    def __call__(self, ledger: Ledger, subscription: Subscription, language: Language) -> SubscriptionView:
+        now = self.clock()
+        progress = ledger.accesses.progress(subscription.id)
+        active = subscription.is_active(now)
+        keys = self._keys(subscription, progress.applied, language) if active else []
+        return SubscriptionView(
+            state=subscription.state(now),
+            ends_at=subscription.ends_at or now,
+            days_left=subscription.days_left(now),
+            plan=subscription.plan_at(now),
+            keys=keys,
+            preparing=len(progress.wanted) - len(progress.applied) if active else 0,
+            link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
+        )
+
+    def _keys(self, subscription: Subscription, applied: frozenset[AccessId], language: Language) -> list[LabelledKey]:
+        keys = []
+        for node in sorted(self.nodes, key=lambda node: node.state is not NodeState.ACTIVE):
+            for protocol in Protocol:
+                if AccessId(subscription.id, node.code, protocol) not in applied:
+                    continue
+                label = f"{node.names[language]} · {PROTOCOL_NAMES[protocol]}"
+                credential = self.ring.credential(subscription, node.code, protocol)
+                keys.append(LabelledKey(label, Key(node.code, protocol, key_link(node, protocol, credential, label))))
+        return keys
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowSubscription:
+    """The customer's own subscription; None for whoever never had one."""
+
+    read_ledger: OpenLedger
+    view: ViewSubscription
+
+    def __call__(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:
+        with self.read_ledger() as ledger:
+            subscription = ledger.subscriptions.of_customer(customer_id)
+            return self.view(ledger, subscription, language) if subscription else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenSubscriptionLink:
+    """What an app gets for a link's token. UnknownSubscription for unknown, malformed and rotated ones alike."""
+
+    read_ledger: OpenLedger
+    view: ViewSubscription
+    ring: KeyRing
+
+    def __call__(self, token: str) -> SubscriptionView:
+        id = subscription_named_by(token)
+        if id is None:
+            raise UnknownSubscription("malformed token")
+        with self.read_ledger() as ledger:
+            subscription = ledger.subscriptions.find(id)
+            if subscription is None or not self.ring.opens(token, subscription):
+                raise UnknownSubscription("unknown or rotated token")
+            customer = ledger.customers.find(subscription.customer_id)
+            return self.view(ledger, subscription, customer.language if customer else Language.RUSSIAN)
+
+
+class PaymentStage(StrEnum):
+    """What the waiting screen says."""
+
+    WAITING = "waiting"  # not paid yet
+    PREPARING = "preparing"  # paid, no key yet
+    SLOW = "slow"  # paid, and a server does not answer: we keep trying
+    READY = "ready"
+    DECLINED = "declined"
+    ABANDONED = "abandoned"  # it could not even be opened
+    DISPUTED = "disputed"  # paid, but not what we asked for: a person looks
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """`subscription` is there once the payment is paid."""
+
+    payment: Payment
+    stage: PaymentStage
+    subscription: SubscriptionView | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowPayment:
+    """How far a payment is, to its own customer (`customer_id` None: to whoever holds its id, without keys).
+    Raises UnknownPayment."""
+
+    read_ledger: OpenLedger
+    view: ViewSubscription
+    clock: Clock
+
+    def __call__(self, id: PaymentId, customer_id: CustomerId | None, language: Language) -> PaymentView:
+        with self.read_ledger() as ledger:
+            payment = ledger.payments.find(id)
+            if payment is None or (customer_id is not None and payment.customer_id != customer_id):
+                raise UnknownPayment(str(id))
+            if not payment.is_paid:
+                return PaymentView(payment, _UNPAID_STAGES[payment.state])
+            subscription = ledger.subscriptions.of_customer(payment.customer_id)
+            if subscription is None:
+                return PaymentView(payment, PaymentStage.PREPARING)
+            view = self.view(ledger, subscription, language)
+            settled_at = payment.settled_at or payment.opened_at
+            if view.keys or not subscription.is_active(self.clock()):
+                stage = PaymentStage.READY
+            else:
+                slow = self.clock() >= settled_at + SLOW_AFTER
+                stage = PaymentStage.SLOW if slow else PaymentStage.PREPARING
+            return PaymentView(payment, stage, view if customer_id is not None else None)
+
+
+_UNPAID_STAGES: Final = {
+    PaymentState.OPENING: PaymentStage.WAITING,
+    PaymentState.PENDING: PaymentStage.WAITING,
+    PaymentState.DECLINED: PaymentStage.DECLINED,
+    PaymentState.ABANDONED: PaymentStage.ABANDONED,
+    PaymentState.DISPUTED: PaymentStage.DISPUTED,
+}

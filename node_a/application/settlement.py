@@ -1,0 +1,69 @@
+"""Settling: a payment the provider calls paid becomes days, exactly once."""
+
+from dataclasses import dataclass
+
+from node_a.application.granting import GrantDays
+from node_a.application.ports import Clock, Ledger, NewIds, OpenLedger, PaymentClaim, PaymentProvider
+from node_a.domain.errors import PaymentRefused, ProviderUnavailable
+from node_a.domain.message import Message
+from node_a.domain.payment import Outcome, Payment, PaymentId, PaymentState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NudgePayment:
+    """Somebody says that something happened to a payment: believe nothing, look soon. False if no open one fits."""
+
+    open_ledger: OpenLedger
+    clock: Clock
+
+    def __call__(self, id: PaymentId | None, provider_id: str | None) -> bool:
+        with self.open_ledger() as ledger:
+            return ledger.payments.nudge(id, provider_id, self.clock())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettlePayment:
+    """One check. Returns the payment as it is afterwards; ProviderUnavailable and PaymentRefused are raised again
+    after the next check was planned: an error never ends the checks."""
+
+    open_ledger: OpenLedger
+    provider: PaymentProvider
+    grant_days: GrantDays
+    clock: Clock
+    new_ids: NewIds
+
+    def __call__(self, claim: PaymentClaim) -> Payment:
+        try:
+            outcome = self._ask(claim.payment)  # outside any transaction
+        except (ProviderUnavailable, PaymentRefused):
+            with self.open_ledger() as ledger:
+                payment = self._current(ledger, claim).checked()
+                ledger.payments.save(payment)
+                ledger.payments.reschedule(claim, payment.next_try(self.clock()))
+            raise
+        now = self.clock()
+        with self.open_ledger() as ledger:
+            # The customer row first: two payments of one customer must not meet.
+            customer = ledger.customers.locked(claim.payment.customer_id)
+            before = self._current(ledger, claim)
+            payment = (before.settled(outcome, now) if outcome else before.abandoned(now)).checked()
+            ledger.payments.save(payment)
+            ledger.payments.reschedule(claim, payment.next_check(now))  # unless nudged meanwhile
+            if payment.is_paid and self.grant_days(ledger, customer.id, payment.source, payment.plan, now):
+                ledger.messages.queue(Message.payment_received(self.new_ids.message(), payment, now))
+            if payment.state is PaymentState.DECLINED and before.is_open:
+                ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
+        return payment
+
+    def _ask(self, payment: Payment) -> Outcome | None:
+        """The provider's word; None when it never heard of this payment and it is too late to repeat."""
+        if payment.provider_id is not None:
+            return self.provider.find(payment)
+        if payment.creation_may_be_repeated(self.clock()):
+            return self.provider.create(payment)
+        return None
+
+    @staticmethod
+    def _current(ledger: Ledger, claim: PaymentClaim) -> Payment:
+        # It may have been opened or settled since the claim; it cannot have gone.
+        return ledger.payments.find(claim.payment.id) or claim.payment
