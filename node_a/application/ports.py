@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -305,6 +306,34 @@ class InThread(Protocol):
     """The bridge from coroutines to the synchronous ledger: one call is one whole transaction in a worker thread."""
 
     def __call__(self, work: Callable[[Ledger], T]) -> Coroutine[Any, Any, T]: ...
+
+
+class RunInThread(Protocol):
+    """The same bridge for a synchronous use case."""
+
+    def __call__(self, work: Callable[[], T]) -> Coroutine[Any, Any, T]: ...
+
+
+class Activity(StrEnum):
+    """What the worker does."""
+
+    SETTLE = "settle"
+    PROVIDE = "provide"
+    DELIVER = "deliver"
+    REMIND = "remind"
+    EXPIRE = "expire"
+
+
+class Agenda(Protocol):
+    """How the worker notices work. Used from one thread at a time."""
+
+    def changed(self) -> bool:
+        """Whether anybody has written since the last call; cheap enough to ask a hundred times a second."""
+        ...
+
+    def due(self, now: datetime) -> frozenset[Activity]:
+        """What there is to do now; writes nothing."""
+        ...
 
 
 # ── The words ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,1 @@
+"""The one database: SQLite in WAL mode, or PostgreSQL."""

@@ -1,0 +1,105 @@
+"""Accesses in the database, and the leases for making nodes hold them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, not_, select, update
+
+from node_a.adapters.database.engine import inserting
+from node_a.adapters.database.rows import unleased
+from node_a.adapters.database.tables import accesses, gates, subscriptions
+from node_a.application.ports import AccessClaim, AccessProgress
+from node_a.domain.access import AccessId
+from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.subscription import SubscriptionId
+
+
+def access_is_due(now: datetime) -> ColumnElement[bool]:
+    gate_is_closed = exists().where(
+        gates.c.node == accesses.c.node, gates.c.protocol == accesses.c.protocol, gates.c.closed_until > now
+    )
+    return and_(accesses.c.due_at <= now, unleased(accesses.c.leased_until, now), not_(gate_is_closed))
+
+
+class SqlAccesses:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def want(self, ids: Sequence[AccessId], *, present: bool, due_at: datetime) -> None:
+        if not ids:
+            return
+        wanted = {"present": present, "due_at": due_at, "attempts": 0}
+        statement = inserting(self._connection, accesses).on_conflict_do_update(
+            index_elements=["subscription_id", "node", "protocol"], set_=wanted
+        )
+        self._connection.execute(statement, [{**_names(id), "applied_revision": 0, **wanted} for id in ids])
+
+    def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]:
+        query = select(accesses).where(accesses.c.subscription_id == id)
+        return [_access_id(row) for row in self._connection.execute(query)]
+
+    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
+        query = (
+            select(accesses)
+            .where(access_is_due(now))
+            .order_by(accesses.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        claims = [
+            AccessClaim(_access_id(row), row.due_at, row.attempts, leased_until)
+            for row in self._connection.execute(query)
+        ]
+        for claim in claims:
+            self._connection.execute(update(accesses).where(_is(claim.id)).values(leased_until=leased_until))
+        return claims
+
+    def is_wanted(self, id: AccessId) -> bool:
+        return bool(self._connection.scalar(select(accesses.c.present).where(_is(id))))
+
+    def applied(self, claim: AccessClaim, revision: int) -> None:
+        newer = case((accesses.c.applied_revision < revision, revision), else_=accesses.c.applied_revision)
+        self._finish(claim, applied_revision=newer, due_at=_unless_due_again(claim, None), attempts=0)
+
+    def removed(self, claim: AccessClaim) -> None:
+        still_unwanted = and_(accesses.c.present.is_(False), accesses.c.due_at == claim.due_at)
+        self._connection.execute(delete(accesses).where(_held_by(claim), still_unwanted))
+        # Wanted again meanwhile: the node holds nothing of it, and it stays due.
+        self._finish(claim, applied_revision=0)
+
+    def failed(self, claim: AccessClaim, retry_at: datetime) -> None:
+        self._finish(claim, due_at=_unless_due_again(claim, retry_at), attempts=accesses.c.attempts + 1)
+
+    def progress(self, id: SubscriptionId) -> AccessProgress:
+        query = (
+            select(accesses, (accesses.c.applied_revision >= subscriptions.c.revision).label("is_applied"))
+            .join(subscriptions, subscriptions.c.id == accesses.c.subscription_id)
+            .where(accesses.c.subscription_id == id, accesses.c.present.is_(True))
+        )
+        rows = self._connection.execute(query).all()
+        applied = frozenset(_access_id(row) for row in rows if row.is_applied)
+        return AccessProgress(applied, wanted=frozenset(_access_id(row) for row in rows))
+
+    def _finish(self, claim: AccessClaim, **values: Any) -> None:
+        self._connection.execute(update(accesses).where(_held_by(claim)).values(leased_until=None, **values))
+
+
+def _unless_due_again(claim: AccessClaim, due_at: datetime | None) -> ColumnElement[Any]:
+    return case((accesses.c.due_at == claim.due_at, due_at), else_=accesses.c.due_at)
+
+
+def _held_by(claim: AccessClaim) -> ColumnElement[bool]:
+    return and_(_is(claim.id), accesses.c.leased_until == claim.leased_until)
+
+
+def _names(id: AccessId) -> dict[str, Any]:
+    return {"subscription_id": id.subscription_id, "node": id.node, "protocol": id.protocol.value}
+
+
+def _is(id: AccessId) -> ColumnElement[bool]:
+    return and_(*(accesses.c[name] == value for name, value in _names(id).items()))
+
+
+def _access_id(row: Any) -> AccessId:
+    return AccessId(SubscriptionId(row.subscription_id), NodeCode(row.node), Protocol(row.protocol))

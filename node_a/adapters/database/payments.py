@@ -1,0 +1,121 @@
+"""Payments in the database, and the leases for their checks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, false, or_, select, update
+
+from node_a.adapters.database.rows import plan_columns, plan_of, unleased
+from node_a.adapters.database.tables import payments
+from node_a.application.ports import PaymentClaim
+from node_a.domain.customer import CustomerId
+from node_a.domain.payment import Payment, PaymentId, PaymentState, Shop
+
+# However many nudges come, the provider is asked at most this often about one payment.
+SHORTEST_PAUSE: Final = timedelta(seconds=2)
+
+_OPEN: Final = [PaymentState.OPENING.value, PaymentState.PENDING.value]
+
+
+def payment_is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(payments.c.check_at <= now, unleased(payments.c.leased_until, now))
+
+
+class SqlPayments:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, payment: Payment, check_at: datetime) -> None:
+        self._connection.execute(payments.insert().values(id=payment.id, check_at=check_at, **_columns(payment)))
+
+    def find(self, id: PaymentId) -> Payment | None:
+        row = self._connection.execute(select(payments).where(payments.c.id == id)).mappings().one_or_none()
+        return None if row is None else _payment(row)
+
+    def open_of(self, customer_id: CustomerId) -> Sequence[Payment]:
+        query = (
+            select(payments)
+            .where(payments.c.customer_id == customer_id, payments.c.state.in_(_OPEN))
+            .order_by(payments.c.opened_at.desc())
+        )
+        return [_payment(row) for row in self._connection.execute(query).mappings()]
+
+    def save(self, payment: Payment) -> None:
+        self._update(payment.id, _columns(payment))
+
+    def schedule(self, id: PaymentId, check_at: datetime) -> None:
+        self._update(id, {"check_at": check_at})
+
+    def nudge(self, id: PaymentId | None, provider_id: str | None, now: datetime) -> bool:
+        named = or_(
+            payments.c.id == id if id is not None else false(),
+            payments.c.provider_id == provider_id if provider_id is not None else false(),
+        )
+        query = select(payments.c.id, payments.c.checked_at).where(named, payments.c.state.in_(_OPEN)).with_for_update()
+        rows = self._connection.execute(query).all()
+        for row in rows:
+            allowed = now if row.checked_at is None else max(now, row.checked_at + SHORTEST_PAUSE)
+            self._update(PaymentId(row.id), {"check_at": allowed})
+        return bool(rows)
+
+    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]:
+        query = (
+            select(payments)
+            .where(payment_is_due(now))
+            .order_by(payments.c.check_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        claims = [
+            PaymentClaim(_payment(row), row["check_at"], leased_until)
+            for row in self._connection.execute(query).mappings()
+        ]
+        for claim in claims:
+            self._update(claim.payment.id, {"leased_until": leased_until, "checked_at": now})
+        return claims
+
+    def reschedule(self, claim: PaymentClaim, check_at: datetime | None) -> None:
+        untouched = payments.c.check_at == claim.check_at  # nobody nudged since the claim
+        self._connection.execute(
+            update(payments)
+            .where(payments.c.id == claim.payment.id, payments.c.leased_until == claim.leased_until)
+            .values(check_at=case((untouched, check_at), else_=payments.c.check_at), leased_until=None)
+        )
+
+    def _update(self, id: PaymentId, values: dict[str, Any]) -> None:
+        self._connection.execute(update(payments).where(payments.c.id == id).values(**values))
+
+
+def _columns(payment: Payment) -> dict[str, Any]:
+    return {
+        "customer_id": payment.customer_id,
+        **plan_columns(payment.plan),
+        "shop_id": payment.shop.id,
+        "shop_test": payment.shop.test,
+        "opened_at": payment.opened_at,
+        "request": payment.request,
+        "state": payment.state.value,
+        "provider_id": payment.provider_id,
+        "link": payment.link,
+        "reason": payment.reason,
+        "settled_at": payment.settled_at,
+        "checks": payment.checks,
+    }
+
+
+def _payment(row: RowMapping) -> Payment:
+    return Payment(
+        id=PaymentId(row["id"]),
+        customer_id=CustomerId(row["customer_id"]),
+        plan=plan_of(row),
+        shop=Shop(row["shop_id"], row["shop_test"]),
+        opened_at=row["opened_at"],
+        request=row["request"],
+        state=PaymentState(row["state"]),
+        provider_id=row["provider_id"],
+        link=row["link"],
+        reason=row["reason"],
+        settled_at=row["settled_at"],
+        checks=row["checks"],
+    )

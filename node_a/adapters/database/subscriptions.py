@@ -1,0 +1,87 @@
+"""Subscriptions and their grants in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, select
+
+from node_a.adapters.database.engine import inserting
+from node_a.adapters.database.rows import plan_columns, plan_of
+from node_a.adapters.database.tables import grants, subscriptions
+from node_a.domain.customer import CustomerId
+from node_a.domain.grant import Grant, GrantId
+from node_a.domain.subscription import Subscription, SubscriptionId
+
+
+def reminder_is_due(now: datetime) -> ColumnElement[bool]:
+    return subscriptions.c.remind_at <= now
+
+
+def expiry_is_due(now: datetime) -> ColumnElement[bool]:
+    return subscriptions.c.expire_at <= now
+
+
+class SqlSubscriptions:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, id: SubscriptionId) -> Subscription | None:
+        return self._one(subscriptions.c.id == id)
+
+    def of_customer(self, id: CustomerId) -> Subscription | None:
+        return self._one(subscriptions.c.customer_id == id)
+
+    def by_grant(self, id: GrantId) -> Subscription | None:
+        owner = select(grants.c.subscription_id).where(grants.c.id == id).scalar_subquery()
+        return self._one(subscriptions.c.id == owner)
+
+    def save(self, subscription: Subscription, *, remind_at: datetime | None, expire_at: datetime | None) -> None:
+        values = {
+            "customer_id": subscription.customer_id,
+            "secret_number": subscription.secret_number,
+            "rotation": subscription.rotation,
+            "revision": subscription.revision,
+            "remind_at": remind_at,
+            "expire_at": expire_at,
+        }
+        statement = inserting(self._connection, subscriptions).values(id=subscription.id, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+        for grant in subscription.grants:
+            self._save_grant(subscription.id, grant)
+
+    def due_for_reminder(self, now: datetime, limit: int) -> Sequence[SubscriptionId]:
+        return self._due(reminder_is_due(now), subscriptions.c.remind_at, limit)
+
+    def due_for_expiry(self, now: datetime, limit: int) -> Sequence[SubscriptionId]:
+        return self._due(expiry_is_due(now), subscriptions.c.expire_at, limit)
+
+    def _due(self, due: ColumnElement[bool], moment: Column[datetime], limit: int) -> list[SubscriptionId]:
+        query = select(subscriptions.c.id).where(due).order_by(moment).limit(limit)
+        return [SubscriptionId(id) for id in self._connection.scalars(query)]
+
+    def _save_grant(self, id: SubscriptionId, grant: Grant) -> None:
+        # By id only: a second grant of the same source must fail loudly, whoever made it.
+        interval = {"starts_at": grant.starts_at, "ends_at": grant.ends_at}
+        statement = inserting(self._connection, grants).values(
+            id=grant.id, source=grant.source, subscription_id=id, **plan_columns(grant.plan), **interval
+        )
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=interval))
+
+    def _one(self, condition: ColumnElement[bool]) -> Subscription | None:
+        row = self._connection.execute(select(subscriptions).where(condition)).mappings().one_or_none()
+        if row is None:
+            return None
+        query = select(grants).where(grants.c.subscription_id == row["id"]).order_by(grants.c.starts_at)
+        its_grants = tuple(_grant(grant) for grant in self._connection.execute(query).mappings())
+        return Subscription(
+            id=SubscriptionId(row["id"]),
+            customer_id=CustomerId(row["customer_id"]),
+            secret_number=row["secret_number"],
+            grants=its_grants,
+            rotation=row["rotation"],
+            revision=row["revision"],
+        )
+
+
+def _grant(row: RowMapping) -> Grant:
+    return Grant(GrantId(row["id"]), row["source"], plan_of(row), row["starts_at"], row["ends_at"])

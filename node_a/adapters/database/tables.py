@@ -1,0 +1,167 @@
+"""The tables. No key, no token and no words in any of them."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+
+from node_a.adapters.database.engine import UtcDateTime
+
+# Alembic can alter only what has a name.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _plan_as_it_was() -> list[Column[Any]]:
+    """A sold plan is a copy: the one on sale may change tomorrow. `traffic_limit`: bytes, NULL for unlimited."""
+    return [
+        Column("plan_code", String(32), nullable=False),
+        Column("plan_days", Integer, nullable=False),
+        Column("plan_traffic_limit", BigInteger),
+        Column("price_minor_units", BigInteger, nullable=False),
+        Column("price_currency", String(3), nullable=False),
+    ]
+
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # Telegram's
+    Column("language", String(2), nullable=False),
+    Column("standing", String(16), nullable=False),
+    Column("reachable", Boolean, nullable=False),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", ForeignKey("customers.id"), nullable=False, index=True),
+    *_plan_as_it_was(),
+    Column("shop_id", String(64), nullable=False),
+    Column("shop_test", Boolean, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("provider_id", String(64), unique=True),
+    Column("link", Text),
+    Column("reason", String(64)),
+    Column("settled_at", UtcDateTime),
+    Column("checks", Integer, nullable=False),
+    Column("check_at", UtcDateTime),
+    Column("checked_at", UtcDateTime),
+    Column("leased_until", UtcDateTime),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", ForeignKey("customers.id"), nullable=False, unique=True),
+    Column("secret_number", Integer, nullable=False),
+    Column("rotation", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("remind_at", UtcDateTime),
+    Column("expire_at", UtcDateTime),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    # "Exactly once" is this constraint.
+    Column("source", String(128), nullable=False, unique=True),
+    Column("subscription_id", ForeignKey("subscriptions.id"), nullable=False, index=True),
+    *_plan_as_it_was(),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    CheckConstraint("starts_at <= ends_at", name="interval"),
+)
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("node", String(16), primary_key=True),
+    Column("protocol", String(16), primary_key=True),
+    Column("present", Boolean, nullable=False),
+    Column("applied_revision", Integer, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_until", UtcDateTime),
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("node", String(16), primary_key=True),
+    Column("protocol", String(16), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("closed_until", UtcDateTime, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column("observed_at", UtcDateTime),
+    Column("observation", JSON),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("unique_key", String(160), nullable=False, unique=True),
+    Column("customer_id", ForeignKey("customers.id"), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("due", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("subject", Uuid, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("dropped_because", String(64)),
+)
+
+key_secrets = Table(
+    "key_secrets",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("check_value", String(16), nullable=False),
+)
+
+
+def _index_of_the_waiting(column: Column[Any], waiting: Any, *more: Column[Any]) -> Index:
+    """Only what still waits is in the index, so that "what is due" stays flat however much is done."""
+    return Index(None, column, *more, sqlite_where=waiting, postgresql_where=waiting)
+
+
+WAITING_INDEXES: Final = (
+    _index_of_the_waiting(payments.c.check_at, payments.c.check_at.is_not(None)),
+    _index_of_the_waiting(subscriptions.c.remind_at, subscriptions.c.remind_at.is_not(None)),
+    _index_of_the_waiting(subscriptions.c.expire_at, subscriptions.c.expire_at.is_not(None)),
+    _index_of_the_waiting(accesses.c.due_at, accesses.c.due_at.is_not(None)),
+    _index_of_the_waiting(messages.c.priority, messages.c.finished_at.is_(None), messages.c.due),
+)
