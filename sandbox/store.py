@@ -44,9 +44,7 @@ class Table(MutableMapping[str, Document]):
         return iter([row[0] for row in rows])
 
     def __len__(self) -> int:
-        row = self._connection.execute(
-            "SELECT count(*) FROM documents WHERE name = ?", (self._name,)
-        ).fetchone()
+        row = self._connection.execute("SELECT count(*) FROM documents WHERE name = ?", (self._name,)).fetchone()
         return int(row[0])
 
 

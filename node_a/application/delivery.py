@@ -19,7 +19,7 @@ from node_a.domain.customer import Customer, Language
 from node_a.domain.errors import MessageRefused, MessengerUnavailable, Unreachable
 from node_a.domain.grant import GrantId
 from node_a.domain.message import Message, MessageKind
-from node_a.domain.payment import PaymentId
+from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
@@ -74,16 +74,23 @@ class DeliverMessage:
 
     def _notice(self, ledger: Ledger, message: Message, customer: Customer) -> Notice | None:
         if message.kind in {MessageKind.PAYMENT_RECEIVED, MessageKind.PAYMENT_DECLINED}:
-            payment = ledger.payments.find(PaymentId(message.subject))
-            if payment is None:
-                return None
-            return PaymentReceived(payment) if payment.is_paid else PaymentDeclined(payment)
+            return self._notice_of_payment(ledger, ledger.payments.find(PaymentId(message.subject)))
         if message.kind is MessageKind.KEYS_READY:
             subscription = ledger.subscriptions.by_grant(GrantId(message.subject))
             if subscription is None or not subscription.is_active(self.clock()):
                 return None
             return KeysReady(self.view(ledger, subscription, customer.language))
         return self._notice_of_time(message, ledger.subscriptions.find(SubscriptionId(message.subject)))
+
+    @staticmethod
+    def _notice_of_payment(ledger: Ledger, payment: Payment | None) -> Notice | None:
+        if payment is None:
+            return None
+        if not payment.is_paid:
+            return PaymentDeclined(payment)
+        subscription = ledger.subscriptions.of_customer(payment.customer_id)
+        keys_work = subscription is not None and ledger.accesses.progress(subscription.id).applied
+        return None if keys_work else PaymentReceived(payment)  # else the message with the keys says it all
 
     def _notice_of_time(self, message: Message, subscription: Subscription | None) -> Notice | None:
         now = self.clock()

@@ -35,8 +35,7 @@ class RemindCustomer:
                 ledger.messages.queue(
                     Message.ends_soon(self.new_ids.message(), subscription, subscription.ends_at, before, now)
                 )
-            expire_at = subscription.ends_at if subscription.is_active(now) else None
-            ledger.subscriptions.save(subscription, remind_at=subscription.next_reminder(now), expire_at=expire_at)
+            ledger.subscriptions.remind_next(id, subscription.next_reminder(now))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

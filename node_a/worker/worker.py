@@ -1,0 +1,81 @@
+"""The worker's loop: it rings the desks that have work, within 50 ms of the moment there is some."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from node_a.application.ports import Agenda, Clock, RunInThread
+from node_a.domain.errors import ShopError
+from node_a.worker.desk import Desk
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# How often the database is asked whether anybody wrote: 5 µs each time on SQLite.
+LOOK: Final = 0.02
+# How often the agenda is read although nobody wrote: some work becomes due by time alone.
+TICK: Final = 0.25
+OBSERVE_EVERY: Final = 30.0
+# What runs at the end gets this long; then its leases have to do.
+GRACE: Final = 8.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """`observe` looks at the nodes, for the statistics."""
+
+    agenda: Agenda
+    desks: Sequence[Desk[Any]]
+    observe: Callable[[], Awaitable[None]]
+    in_thread: RunInThread
+    clock: Clock
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping`. Work left unfinished is named in the log, and done again by the next worker."""
+        log.info("worker is at work", desks=len(self.desks))
+        serving = [asyncio.create_task(desk.serve(stopping)) for desk in self.desks]
+        observing = asyncio.create_task(self._observe())
+        await self._watch(stopping)
+        observing.cancel()
+        for desk in self.desks:
+            desk.bell.set()
+        await asyncio.gather(*serving)
+        await asyncio.gather(observing, return_exceptions=True)
+        left = await asyncio.gather(*(desk.finish(GRACE) for desk in self.desks))
+        for desk, count in zip(self.desks, left, strict=True):
+            if count:
+                log.warning(
+                    "left unfinished; it is taken up again when its lease ends", desk=desk.activity, count=count
+                )
+
+    async def _watch(self, stopping: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        while not stopping.is_set():
+            if self.agenda.changed() or loop.time() >= next_tick:
+                next_tick = loop.time() + TICK
+                await self._ring()
+            await asyncio.sleep(LOOK)
+
+    async def _ring(self) -> None:
+        try:
+            due = await self.in_thread(lambda: self.agenda.due(self.clock()))
+        except ShopError as error:
+            log.warning("the agenda cannot be read", problem=str(error))
+            await asyncio.sleep(1)
+            return
+        for desk in self.desks:
+            if desk.activity in due:
+                desk.bell.set()
+
+    async def _observe(self) -> None:
+        while True:
+            try:
+                await self.observe()
+            except ShopError as error:
+                log.warning("nodes were not observed", problem=str(error))
+            except Exception:  # the edge of the process: statistics must not end the work
+                log.exception("nodes were not observed, in a way nobody foresaw")
+            await asyncio.sleep(OBSERVE_EVERY)

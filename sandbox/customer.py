@@ -1,0 +1,106 @@
+"""A customer without a phone: buys as a person does, through the same HTTP."""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from sandbox.shop import Shop
+
+PATIENCE: Final = 40.0
+
+
+class CustomerWentAway(Exception):
+    """What the customer waited for did not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came into the chat after a purchase. `purchase_to_keys_ms`: from the tap on "pay" to the message."""
+
+    purchase_to_keys_ms: int
+    keys: list[str]
+    subscription_link: str
+
+
+class Customer:
+    """One Telegram user of the sandbox."""
+
+    def __init__(self, shop: Shop, user_id: int = 7_000_000_001, language: str = "ru") -> None:
+        self._shop = shop
+        self._chat = f"{shop.chat_url}/sandbox/chats/{user_id}"
+        self._language = language
+        self._http = httpx.Client(trust_env=False, timeout=30)
+        self._version = 0
+
+    def close(self) -> None:
+        self._http.close()
+
+    def write(self, text: str) -> None:
+        body = {"text": text, "language_code": self._language, "first_name": "Анна"}
+        self._post(f"{self._chat}/messages", body)
+
+    def buy(self, plan: str) -> Delivery:
+        """From `/start` to the keys in the chat."""
+        self.write("/start")
+        init_data, app_url = self._open_mini_app(self._wait_for(_web_app_url))
+        payment_id = self._choose(app_url, init_data, plan)
+        started = time.monotonic()
+        self._post(f"{self._shop.yookassa_url}/sandbox/payments/{payment_id}/pay", {})
+        keys, link = self._wait_for(_keys_and_link)
+        return Delivery(round((time.monotonic() - started) * 1000), keys, link)
+
+    def _open_mini_app(self, url: str) -> tuple[str, str]:
+        """The init data that Telegram hands to the page, and the page's address."""
+        launched = self._post(f"{self._chat}/web-app", {"url": url, "language_code": self._language})["url"]
+        fragment = parse_qs(urlsplit(launched).fragment, keep_blank_values=True)
+        page = launched.partition("#")[0]
+        self._http.get(page).raise_for_status()
+        return fragment["tgWebAppData"][0], page
+
+    def _choose(self, app_url: str, init_data: str, plan: str) -> str:
+        """Tap on a plan; the provider's id of the payment, read from the pay page's address."""
+        headers = {"Authorization": f"tma {init_data}"}
+        home = self._http.get(f"{app_url}/home", headers=headers).raise_for_status()
+        if f'data-testid="plan-{plan}"' not in home.text:
+            raise CustomerWentAway(f"the plan {plan} is not on sale")
+        checkout = self._http.post(f"{app_url}/payments", headers=headers, json={"plan": plan}).raise_for_status()
+        found = re.search(re.escape(self._shop.yookassa_url) + r"/pay/([0-9a-f-]+)", checkout.text)
+        if found is None:
+            raise CustomerWentAway("the Mini App gave no link to the pay page")
+        self._http.get(found[0]).raise_for_status()
+        return found[1]
+
+    def _wait_for(self, find: Any) -> Any:
+        """The first thing that `find` sees in a new message of the bot."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            answer = self._http.get(f"{self._chat}/messages", params={"after": self._version, "wait": 5}).json()
+            self._version = answer["version"]
+            for message in answer["messages"]:
+                found = find(message)
+                if found:
+                    return found
+        raise CustomerWentAway(f"waited {PATIENCE:.0f} s for {find.__name__.strip('_').replace('_', ' ')}")
+
+    def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._http.post(url, json=body).raise_for_status().json()
+        return answer
+
+
+def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return [button for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
+
+
+def _web_app_url(message: dict[str, Any]) -> str | None:
+    return next((button["web_app"]["url"] for button in _buttons(message) if "web_app" in button), None)
+
+
+def _keys_and_link(message: dict[str, Any]) -> tuple[list[str], str] | None:
+    text = message.get("text", "")
+    keys = re.findall(r"(?:vless|ss)://\S+", text)
+    links = re.findall(r"https?://\S+/sub/\S+", text)
+    return (keys, links[0]) if keys and links else None

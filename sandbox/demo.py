@@ -1,0 +1,25 @@
+"""`make demo`: the shop to play with, until Ctrl-C."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from sandbox.shop import ShopDidNotStart, running_shop
+
+
+def demo(directory: Path) -> int:
+    """Prints one address; the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print("Starting the shop …", flush=True)
+    try:
+        with running_shop(directory) as shop:
+            print(f"\n  Open  {shop.chat_url}\n\nCtrl-C ends everything. What Node A writes: {shop.log}", flush=True)
+            stop.wait()
+            print("\nEnding …", flush=True)
+    except ShopDidNotStart as problem:
+        print(f"The shop did not start: {problem}", file=sys.stderr)
+        return 1
+    return 0

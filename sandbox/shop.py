@@ -1,0 +1,153 @@
+"""The whole shop on this machine: the stand-ins, and Node A as its operator would start it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from sandbox.stand_ins import PANEL_USERNAME, SHOP_ID, StandIns
+from sandbox.state import Ports, Secrets, ports_of, secrets_of
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+# How long Node A may take until it answers and polls: two slow cores, cold caches.
+STARTS_WITHIN: Final = 45.0
+# Node A ends itself hard ten seconds after it was told to stop.
+STOPS_WITHIN: Final = 20.0
+
+
+class ShopDidNotStart(Exception):
+    """Node A ended or did not answer; its log says why."""
+
+
+class Shop:
+    """Addresses of a running sandbox. `log`: what Node A wrote."""
+
+    def __init__(self, directory: Path, ports: Ports, secrets: Secrets, stand_ins: StandIns) -> None:
+        self.directory = directory
+        self.secrets = secrets
+        self.stand_ins = stand_ins
+        self.chat_url = f"http://127.0.0.1:{ports.chat}"
+        self.yookassa_url = f"http://127.0.0.1:{ports.yookassa}"
+        self.node_url = f"http://127.0.0.1:{ports.node}"
+        self.web_url = f"http://127.0.0.1:{ports.web}"
+        self.log = directory / "node_a.log"
+        self._ports = ports
+
+    def settings(self) -> dict[str, str]:
+        """Node A's settings, as its operator would write them into `.env`."""
+        secrets = self.secrets
+        return {
+            "DATABASE_URL": f"sqlite:///{self.directory / 'node_a.db'}",
+            "LOG_FORMAT": "json",
+            "TELEGRAM_BOT_TOKEN": secrets.bot_token,
+            "TELEGRAM_BOT_USERNAME": "qent_sandbox_bot",
+            "TELEGRAM_API_URL": self.chat_url,
+            "TELEGRAM_SCRIPT_URL": f"{self.chat_url}/telegram-web-app.js",
+            "OPERATORS": "1",
+            "SUPPORT_CONTACT": "@qent_sandbox_support",
+            "PUBLIC_URL": self.web_url,
+            "WEB_PORT": str(self._ports.web),
+            "FRAME_ANCESTORS": self.chat_url,
+            "YOOKASSA_SHOP_ID": SHOP_ID,
+            "YOOKASSA_SECRET_KEY": secrets.yookassa_secret_key,
+            "YOOKASSA_API_URL": f"{self.yookassa_url}/v3",
+            "YOOKASSA_TEST_SHOP": "true",
+            "YOOKASSA_WEBHOOK_NETWORKS": "127.0.0.0/8",
+            "PLANS_FILE": str(PROJECT / "plans.toml"),
+            "KEY_SECRETS__1": secrets.key_secret,
+            "NODES__DE1__NAME_RU": "🇩🇪 Германия 1",
+            "NODES__DE1__NAME_EN": "🇩🇪 Germany 1",
+            "NODES__DE1__HOST": "de1.sandbox.invalid",
+            "NODES__DE1__URL": self.node_url,
+            "NODES__DE1__PANEL_USERNAME": PANEL_USERNAME,
+            "NODES__DE1__PANEL_PASSWORD": secrets.panel_password,
+            "NODES__DE1__AGENT_TOKEN": secrets.agent_token,
+            "NODES__DE1__REALITY_PUBLIC_KEY": secrets.reality_public_key,
+            "NODES__DE1__REALITY_SHORT_ID": "0123456789abcdef",
+            "NODES__DE1__REALITY_SERVER_NAME": "borrowed.sandbox.invalid",
+            "NODES__DE1__SHADOWSOCKS_SERVER_KEY": secrets.shadowsocks_server_key,
+        }
+
+    def wait_until_ready(self, node_a: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + STARTS_WITHIN
+        with httpx.Client(trust_env=False, timeout=5) as client:
+            while not self._is_ready(client):
+                if node_a.poll() is not None:
+                    raise ShopDidNotStart(f"Node A ended with code {node_a.returncode}; see {self.log}")
+                if time.monotonic() > deadline:
+                    raise ShopDidNotStart(f"Node A was not ready after {STARTS_WITHIN:.0f} s; see {self.log}")
+                time.sleep(0.1)
+
+    def _is_ready(self, client: httpx.Client) -> bool:
+        try:
+            if client.get(f"{self.web_url}/readyz").status_code != httpx.codes.OK:
+                return False
+            calls = client.get(f"{self.chat_url}/sandbox/calls").json()
+        except httpx.TransportError:
+            return False
+        return any(call["method"].lower() == "getupdates" for call in calls)
+
+
+@contextlib.contextmanager
+def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) -> Iterator[Shop]:
+    """Stand-ins and Node A, ready for customers; all ended afterwards. What `directory` holds from an earlier start is
+    there again. Raises ShopDidNotStart."""
+    directory = directory.resolve()
+    ports, secrets = ports_of(directory), secrets_of(directory)
+    stand_ins = StandIns(directory, ports, secrets)
+    stand_ins.start()
+    try:
+        shop = Shop(directory, ports, secrets, stand_ins)
+        with _node_a(shop, extra_settings or {}) as node_a:
+            shop.wait_until_ready(node_a)
+            yield shop
+    finally:
+        stand_ins.stop()
+
+
+@contextlib.contextmanager
+def _node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    # Its own directory as the current one: an operator's .env in the project must not mix in.
+    environment = {**os.environ, **shop.settings(), **extra_settings, "PYTHONPATH": str(PROJECT)}
+    reading, writing = os.pipe()  # closes with us, even if we are killed: Node A ends then
+    environment["PARENT_PIPE_FD"] = str(reading)
+    with shop.log.open("ab") as log:
+
+        def start(command: str) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [sys.executable, "-m", "node_a", command],
+                env=environment,
+                cwd=shop.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[reading],
+                start_new_session=True,  # Ctrl-C is for us: we end it in order
+            )
+
+        try:
+            if start("migrate").wait() != 0:
+                raise ShopDidNotStart(f"the database could not be migrated; see {shop.log}")
+            node_a = start("all")
+            try:
+                yield node_a
+            finally:
+                _stop(node_a)
+        finally:
+            os.close(writing)
+            os.close(reading)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

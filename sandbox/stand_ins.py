@@ -1,0 +1,93 @@
+"""All stand-ins in one event loop in a thread of its own, each on its own loopback port."""
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+import sandbox.agent
+import sandbox.marzban
+import sandbox.node
+import sandbox.telegram
+import sandbox.yookassa
+from sandbox.state import Ports, Secrets
+from sandbox.store import Store
+from sandbox.troubles import Troubles
+
+PANEL_USERNAME: Final = "sandbox"
+SHOP_ID: Final = "100500"
+
+
+class StandIns:
+    """Running from `start` to `stop`; `troubles` may be changed at any time."""
+
+    def __init__(self, directory: Path, ports: Ports, secrets: Secrets) -> None:
+        self.troubles = Troubles()
+        self._directory = directory
+        self._ports = ports
+        self._secrets = secrets
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="stand-ins", daemon=True)
+        self._runners: list[web.AppRunner] = []
+        self._stores: list[Store] = []
+
+    def start(self) -> None:
+        self._thread.start()
+        self._run(self._start())
+
+    def stop(self) -> None:
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, coroutine: object) -> None:
+        future: Future[None] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)  # type: ignore[arg-type]
+        future.result(timeout=30)
+
+    async def _start(self) -> None:
+        for port, app in self._apps():
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            self._runners.append(runner)
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+
+    async def _stop(self) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+        for store in self._stores:
+            store.close()
+
+    def _apps(self) -> list[tuple[int, web.Application]]:
+        ports, secrets = self._ports, self._secrets
+        telegram = sandbox.telegram.create_app(
+            token=secrets.bot_token, store=self._store("telegram"), troubles=self.troubles
+        )
+        yookassa = sandbox.yookassa.create_app(
+            shop_id=SHOP_ID,
+            secret_key=secrets.yookassa_secret_key,
+            webhook_url=f"http://127.0.0.1:{ports.web}/webhooks/yookassa",
+            store=self._store("yookassa"),
+            troubles=self.troubles,
+            public_url=f"http://127.0.0.1:{ports.yookassa}",
+        )
+        node = sandbox.node.create_app(
+            marzban=sandbox.marzban.create_app(
+                username=PANEL_USERNAME,
+                password=secrets.panel_password,
+                store=self._store("marzban"),
+                troubles=self.troubles,
+            ),
+            agent=sandbox.agent.create_app(
+                token=secrets.agent_token, store=self._store("agent"), troubles=self.troubles
+            ),
+        )
+        return [(ports.chat, telegram), (ports.yookassa, yookassa), (ports.node, node)]
+
+    def _store(self, name: str) -> Store:
+        store = Store(self._directory / f"{name}.db")
+        self._stores.append(store)
+        return store
