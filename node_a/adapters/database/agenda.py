@@ -23,14 +23,16 @@ class SqlAgenda:
         self._reading = engine.execution_options(**{READ_ONLY: True})
         self._watching = None
         if engine.dialect.name == "sqlite":
-            # A connection in autocommit: inside a transaction the version would stand still.
-            self._watching = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            # The driver's own connection, outside any transaction: inside one the version would stand still.
+            self._watching = engine.raw_connection()
         self._seen = -1
 
     def changed(self) -> bool:
         if self._watching is None:
             return False
-        version = int(self._watching.exec_driver_sql("PRAGMA data_version").scalar_one())
+        cursor = self._watching.cursor()
+        version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+        cursor.close()
         before, self._seen = self._seen, version
         return version != before
 

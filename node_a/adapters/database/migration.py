@@ -9,9 +9,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from node_a.adapters.database.engine import UtcDateTime
+from node_a.adapters.database.engine import READ_ONLY, UtcDateTime
 
 _DIRECTORY: Final = Path(__file__).with_name("migrations")
 
@@ -50,8 +50,10 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory(str(_DIRECTORY)).walk_revisions()][::-1]
 
 
-def is_up_to_date(connection: Connection) -> bool:
-    return MigrationContext.configure(connection).get_current_revision() == revisions()[-1]
+def is_up_to_date(engine: Engine) -> bool:
+    """Whether the tables have this release's shape; writes nothing."""
+    with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == revisions()[-1]
 
 
 @contextmanager

@@ -1,0 +1,330 @@
+"""The composition root: settings become adapters, adapters become use cases. The only file that names them all."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from flask import Flask
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from telebot.async_telebot import AsyncTeleBot
+
+from node_a.adapters.database.agenda import SqlAgenda
+from node_a.adapters.database.engine import open_engine
+from node_a.adapters.database.key_checks import wrong_secrets
+from node_a.adapters.database.ledger import Database
+from node_a.adapters.database.migration import is_up_to_date, migrate
+from node_a.adapters.node_b.gateway import NodeAccount, NodeB
+from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
+from node_a.adapters.payments.yookassa import YooKassa
+from node_a.adapters.plans import read_plans
+from node_a.adapters.telegram.client import close_bot, open_bot
+from node_a.adapters.telegram.messenger import TelegramMessenger
+from node_a.adapters.threads import Threads
+from node_a.application.checkout import OpenPayment
+from node_a.application.delivery import DeliverMessage
+from node_a.application.expiry import ExpireSubscription, RemindCustomer
+from node_a.application.granting import GrantDays
+from node_a.application.overview import OpenSubscriptionLink, ShowPayment, ShowSubscription, ViewSubscription
+from node_a.application.ports import Messenger, NewIds, NodeGateway, PaymentProvider
+from node_a.application.provisioning import ProvideAccess
+from node_a.application.registration import RegisterCustomer
+from node_a.application.settlement import NudgePayment, SettlePayment
+from node_a.application.statistics import ObserveNodes, ShowServers
+from node_a.bot import ShopBot
+from node_a.domain.customer import Language
+from node_a.domain.keys import KeyRing
+from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, ShadowsocksInbound
+from node_a.domain.payment import Shop
+from node_a.domain.plan import Plan
+from node_a.settings import NodeSettings, Settings
+from node_a.web import Web, create_app
+from node_a.web.server import serve
+from node_a.wording.wording import Wording
+from node_a.worker.desks import desks
+from node_a.worker.worker import Worker
+from shared.environment import ConfigurationProblems
+from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+# SQLite has one writer: more threads would only wait.
+LEDGER_THREADS: Final = 8
+# A provider that hangs holds at most so many threads, and none of the ledger's.
+PROVIDER_THREADS: Final = 4
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything that this process may need, made when it is first asked for. Nothing here decides anything."""
+
+    settings: Settings
+
+    # ── values ──
+
+    @cached_property
+    def plans(self) -> Mapping[str, Plan]:
+        return read_plans(self.settings.plans_file)
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        secrets = self.settings.key_secrets
+        return KeyRing({number: secret.get_secret_value().encode() for number, secret in secrets.items()})
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(_node(NodeCode(code), node) for code, node in self.settings.nodes.items())
+
+    @cached_property
+    def new_ids(self) -> NewIds:
+        return NewIds(uuid4)
+
+    @property
+    def default_language(self) -> Language:
+        return Language(self.settings.default_language)
+
+    @property
+    def app_url(self) -> str:
+        return f"{self.settings.public_url}/app"
+
+    # ── the world ──
+
+    @cached_property
+    def engine(self) -> Engine:
+        return open_engine(self.settings.database_url.get_secret_value())
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.engine)
+
+    @cached_property
+    def threads(self) -> Threads:
+        return Threads("ledger", LEDGER_THREADS)
+
+    @cached_property
+    def provider(self) -> PaymentProvider:
+        settings = self.settings
+        return YooKassa(
+            shop_id=settings.yookassa_shop_id,
+            secret_key=settings.yookassa_secret_key.get_secret_value(),
+            return_url=f"{settings.public_url}/pay/return",
+            api_url=settings.yookassa_api_url,
+        )
+
+    @cached_property
+    def wording(self) -> Wording:
+        return Wording(self.settings.shop_name, self.settings.support_contact)
+
+    # ── use cases ──
+
+    @cached_property
+    def register(self) -> RegisterCustomer:
+        return RegisterCustomer(
+            read_ledger=self.database.read_ledger,
+            open_ledger=self.database.open_ledger,
+            default_language=self.default_language,
+        )
+
+    @cached_property
+    def view(self) -> ViewSubscription:
+        return ViewSubscription(nodes=self.nodes, ring=self.ring, link_base=self.settings.public_url, clock=now)
+
+    @cached_property
+    def show_subscription(self) -> ShowSubscription:
+        return ShowSubscription(read_ledger=self.database.read_ledger, view=self.view)
+
+    # ── processes ──
+
+    def web(self) -> None:
+        """Serve the Mini App, webhooks and links until told to stop."""
+        serve(
+            self._web_app,
+            host=self.settings.web_host,
+            port=self.settings.web_port,
+            threads=self.settings.web_threads,
+            on_ready=partial(log.info, "web is at work", port=self.settings.web_port),
+        )
+
+    async def bot(self, stopping: asyncio.Event) -> None:
+        """Answer customers until told to stop."""
+        async with self._telegram() as (bot, messenger):
+            await ShopBot(
+                bot=bot,
+                register=self.register,
+                show_subscription=self.show_subscription,
+                show_servers=ShowServers(read_ledger=self.database.read_ledger, nodes=self.nodes, clock=now),
+                wording=self.wording,
+                messenger=messenger,
+                in_thread=self.threads.run,
+                operators=self.settings.operators,
+                app_url=self.app_url,
+            ).run(stopping)
+
+    async def worker(self, stopping: asyncio.Event) -> None:
+        """Settle, provide, deliver, remind and expire until told to stop."""
+        async with self._telegram() as (_, messenger), self._gateways() as gateways:
+            ledger = self.threads.transaction(self.database.open_ledger)
+            opens, clock, new_ids = self.database.open_ledger, now, self.new_ids
+            agenda = SqlAgenda(self.engine)
+            worker = Worker(
+                agenda=agenda,
+                desks=desks(
+                    settle=SettlePayment(
+                        open_ledger=opens,
+                        provider=self.provider,
+                        grant_days=GrantDays(nodes=self.nodes, ring=self.ring, new_ids=new_ids),
+                        clock=clock,
+                        new_ids=new_ids,
+                    ),
+                    provide=ProvideAccess(ledger=ledger, nodes=gateways, ring=self.ring, clock=clock, new_ids=new_ids),
+                    deliver=DeliverMessage(
+                        read_ledger=self.threads.transaction(self.database.read_ledger),
+                        ledger=ledger,
+                        messenger=messenger,
+                        compose=self.wording.compose,
+                        view=self.view,
+                        clock=clock,
+                    ),
+                    remind=RemindCustomer(open_ledger=opens, clock=clock, new_ids=new_ids),
+                    expire=ExpireSubscription(open_ledger=opens, clock=clock, new_ids=new_ids),
+                    ledger=ledger,
+                    in_provider_thread=Threads("provider", PROVIDER_THREADS).run,
+                    in_thread=self.threads.run,
+                    clock=clock,
+                ),
+                observe=ObserveNodes(ledger=ledger, nodes=gateways),
+                in_thread=self.threads.run,
+                clock=clock,
+            )
+            try:
+                await worker.run(stopping)
+            finally:
+                agenda.close()
+
+    def migrate(self) -> None:
+        """Bring the database to this release's shape."""
+        migrate(self.engine)
+
+    def check(self) -> None:
+        """What must hold before any process works. Raises ConfigurationProblems."""
+        problems: list[str] = []
+        try:
+            _ = self.plans
+        except ConfigurationProblems as error:
+            problems += error.problems
+        problems += self._database_problems()
+        if problems:
+            raise ConfigurationProblems(problems)
+
+    # ── pieces ──
+
+    def _database_problems(self) -> list[str]:
+        missing = self._is_ready()
+        return [missing] if missing else wrong_secrets(self.engine, self.ring)
+
+    def _is_ready(self) -> str | None:
+        """None, or what is missing before customers can be served."""
+        try:
+            ready = is_up_to_date(self.engine)
+        except SQLAlchemyError as error:
+            return f"the database cannot be opened ({type(error).__name__}): look at DATABASE_URL"
+        return None if ready else "the database is not at this release: run `python -m node_a migrate`"
+
+    def _web_app(self) -> Flask:
+        settings, reads, opens = self.settings, self.database.read_ledger, self.database.open_ledger
+        return create_app(
+            Web(
+                public_url=settings.public_url,
+                bot_username=settings.telegram_bot_username,
+                bot_token=settings.telegram_bot_token.get_secret_value(),
+                telegram_script_url=settings.telegram_script_url,
+                telegram_script_file=settings.telegram_script_file,
+                frame_ancestors=settings.frame_ancestors,
+                init_data_max_age=timedelta(seconds=settings.init_data_max_age_seconds),
+                trusted_proxies=settings.trusted_proxies,
+                is_provider_address=partial(
+                    is_yookassa, networks=settings.yookassa_webhook_networks or YOOKASSA_NETWORKS
+                ),
+                shop_name=settings.shop_name,
+                support_contact=settings.support_contact,
+                default_language=self.default_language,
+                plans=self.plans,
+                clock=now,
+                is_ready=self._is_ready,
+                register=self.register,
+                open_payment=OpenPayment(
+                    open_ledger=opens,
+                    provider=self.provider,
+                    plans=self.plans,
+                    shop=Shop(settings.yookassa_shop_id, settings.yookassa_test_shop),
+                    describe=self.wording.describe,
+                    clock=now,
+                    new_ids=self.new_ids,
+                ),
+                show_subscription=self.show_subscription,
+                show_payment=ShowPayment(read_ledger=reads, view=self.view, clock=now),
+                open_link=OpenSubscriptionLink(read_ledger=reads, view=self.view, ring=self.ring),
+                nudge=NudgePayment(open_ledger=opens, clock=now),
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def _telegram(self) -> AsyncIterator[tuple[AsyncTeleBot, Messenger]]:
+        settings = self.settings
+        proxy = settings.telegram_proxy
+        bot = open_bot(
+            settings.telegram_bot_token.get_secret_value(),
+            settings.telegram_api_url,
+            proxy.get_secret_value() if proxy else None,
+        )
+        try:
+            yield bot, TelegramMessenger(bot, self.app_url)
+        finally:
+            await close_bot(bot)
+
+    @contextlib.asynccontextmanager
+    async def _gateways(self) -> AsyncIterator[Mapping[NodeCode, NodeGateway]]:
+        async with contextlib.AsyncExitStack() as stack:
+            gateways = {}
+            for code, node in self.settings.nodes.items():
+                account = NodeAccount(
+                    url=node.url,
+                    certificate=node.certificate,
+                    panel_username=node.panel_username,
+                    panel_password=node.panel_password.get_secret_value(),
+                    agent_token=node.agent_token.get_secret_value(),
+                )
+                gateways[NodeCode(code)] = await stack.enter_async_context(NodeB(account, clock=now))
+            yield gateways
+
+
+def _node(code: NodeCode, node: NodeSettings) -> Node:
+    return Node(
+        code=code,
+        state=NodeState(node.state),
+        names={Language.RUSSIAN: node.name_ru, Language.ENGLISH: node.name_en},
+        host=node.host,
+        reality=RealityInbound(
+            port=VLESS_PORT,
+            flow=VLESS_FLOW,
+            public_key=node.reality_public_key,
+            short_id=node.reality_short_id,
+            server_name=node.reality_server_name,
+            fingerprint=node.reality_fingerprint,
+        ),
+        shadowsocks=ShadowsocksInbound(
+            port=SHADOWSOCKS_PORT,
+            method=SHADOWSOCKS_METHOD,
+            server_key=node.shadowsocks_server_key.get_secret_value(),
+        ),
+    )
