@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_DECIMAL: Final = re.compile(r"(\d{1,12})\.(\d{2})")
+_DECIMAL: Final = re.compile(r"([0-9]{1,12})\.([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """A purchase, from the choice to the keys, and what repeats or breaks on the way."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +14,8 @@ from node_a.domain.errors import (
     NodeUnavailable,
     PaymentRefused,
     ProviderUnavailable,
-    Unreachable,
     UnknownPlan,
+    Unreachable,
 )
 from node_a.domain.money import Money
 from node_a.domain.node import Protocol
@@ -73,8 +75,6 @@ def test_an_unknown_plan_is_refused_and_nothing_stored(shop: ShopUnderTest) -> N
 
 
 def test_a_banned_customer_cannot_open_a_payment(shop: ShopUnderTest) -> None:
-    from dataclasses import replace
-
     with shop.database.open_ledger() as ledger:
         ledger.customers.save(replace(ANNA, standing=Standing.BANNED))
 
@@ -300,8 +300,6 @@ def test_a_renewal_says_so_on_the_node_and_in_the_chat(shop: ShopUnderTest) -> N
 
 
 def test_a_renewal_during_an_attempt_is_applied_after_it(shop: ShopUnderTest) -> None:
-    import asyncio
-
     shop.buys()
     shop.settles()
     with shop.database.open_ledger() as ledger:
@@ -406,8 +404,6 @@ def test_an_expired_customer_gets_the_very_same_keys_back(shop: ShopUnderTest) -
 
 
 def test_a_purchase_during_removal_brings_the_access_back(shop: ShopUnderTest) -> None:
-    import asyncio
-
     shop.buys_and_gets()
     shop.passes(31 * DAY)
     shop.expires()

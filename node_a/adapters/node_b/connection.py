@@ -1,0 +1,81 @@
+"""The way to one node: its own certificate pinned, nothing read from the environment, transport errors made ours."""
+
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from node_a.domain.errors import NodeUnavailable
+
+T = TypeVar("T")
+
+_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+# Marzban closes a connection after 5 s of idleness (FACTS: Marzban, Calls), so ours goes first. More than a few side by
+# side only queue inside the panel.
+LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=2.5)
+
+
+class BrokenOff(NodeUnavailable):
+    """The other side failed or hung up in the middle: outcome unknown, and worth one repetition at once."""
+
+
+def open_client(url: str, certificate: str | None) -> httpx.AsyncClient:
+    """A client for the node at `url`. `certificate`: the node's own, PEM. Plain http is for loopback addresses only.
+
+    Raises ValueError for an address or certificate that must not be used.
+    """
+    address = httpx.URL(url)
+    if address.scheme == "http":
+        if not _is_loopback(address.host):
+            raise ValueError("a node is reached over https; plain http is for loopback addresses only")
+        verify: ssl.SSLContext | bool = False
+    elif address.scheme == "https":
+        if certificate is None:
+            raise ValueError("a node reached over https needs its own certificate to be pinned")
+        verify = pinned(certificate)
+    else:
+        raise ValueError("a node's address starts with https://")
+    return httpx.AsyncClient(base_url=address, verify=verify, trust_env=False, timeout=_TIMEOUT, limits=LIMITS)
+
+
+def pinned(certificate: str) -> ssl.SSLContext:
+    """Trusts exactly this one certificate, whatever name it bears. Raises ValueError for anything but one PEM."""
+    if certificate.count("-----BEGIN CERTIFICATE-----") != 1:
+        raise ValueError("exactly one certificate in PEM is needed")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Whoever holds the key of this one certificate is the node; its name or address may change.
+    context.check_hostname = False
+    # The pinned certificate may be a leaf: it need not be able to sign itself.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(cadata=certificate)
+    except ssl.SSLError as error:
+        raise ValueError("the certificate is no valid PEM") from error
+    return context
+
+
+async def send(client: httpx.AsyncClient, part: str, method: str, path: str, **content: Any) -> httpx.Response:
+    """`part`: "panel" or "agent", for people. Raises BrokenOff and NodeUnavailable, with no word of what was sent."""
+    try:
+        return await client.request(method, path, **content)
+    except (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError) as error:
+        raise BrokenOff(f"{part}: the connection broke off ({type(error).__name__})") from error
+    except httpx.HTTPError as error:
+        raise NodeUnavailable(f"{part}: no answer ({type(error).__name__})") from error
+
+
+async def repeated_once(call: Callable[[], Awaitable[T]]) -> T:
+    """For calls of absolute facts. A time-out is not repeated here: the worker comes back when it suits."""
+    try:
+        return await call()
+    except BrokenOff:
+        return await call()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,166 @@
+"""One node behind one port: the panel for VLESS, the agent for Shadowsocks, both at the same address."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from node_a.adapters.node_b.agent import Agent
+from node_a.adapters.node_b.connection import open_client
+from node_a.adapters.node_b.marzban import Marzban
+from node_a.adapters.node_b.payloads import SystemState
+from node_a.application.ports import Clock
+from node_a.domain.access import WantedAccess
+from node_a.domain.errors import NodeRefused, NodeUnavailable
+from node_a.domain.node import NodeObservation, Protocol
+from shared.agent_contract import AgentStatus
+
+T = TypeVar("T")
+
+# The panel says that its core runs for 0.2 s after a bad start (FACTS: Marzban, Calls).
+_SECOND_LOOK_AFTER: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeAccount:
+    """Where a node is and how we show who we are. `url`: what stands before `/api` and `/agent`; `certificate`: the
+    node's own, PEM; None only for http on loopback."""
+
+    url: str
+    certificate: str | None
+    panel_username: str
+    panel_password: str = field(repr=False)
+    agent_token: str = field(repr=False)
+
+
+class NodeB:
+    """A NodeGateway. One object for each node, used on one event loop, closed at the end.
+
+    Raises ValueError for an address that must not be used. `second_look_after`: seconds.
+    """
+
+    def __init__(self, account: NodeAccount, *, clock: Clock, second_look_after: float = _SECOND_LOOK_AFTER) -> None:
+        self._clock = clock
+        self._second_look_after = second_look_after
+        self._client = open_client(account.url, account.certificate)
+        self._agent = Agent(self._client, account.agent_token)
+        self._panel = Marzban(
+            self._client, username=account.panel_username, password=account.panel_password, clock=clock
+        )
+        self._core_was_started = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def apply(self, wanted: WantedAccess) -> None:
+        """Make the node hold exactly this; safe to repeat. Raises NodeUnavailable and NodeRefused."""
+        match wanted.id.protocol:
+            case Protocol.VLESS:
+                await self._panel.apply(wanted)
+            case Protocol.SHADOWSOCKS:
+                await self._agent.apply(wanted)
+
+    async def observe(self) -> NodeObservation:
+        """How both parts are now; what could not be had is None, and `problem` says why. Never raises for a dead node.
+
+        `connected_users` counts a customer who uses both protocols twice.
+        """
+        problems: list[str] = []
+        panel, status = await asyncio.gather(self._look_at_panel(problems), _attempted(self._agent.status(), problems))
+        if status is not None and not status.xray.running:
+            problems.append("agent: its Xray is down")
+        host = _Host.of(status, panel.system)
+        return NodeObservation(
+            at=self._clock(),
+            vless_ready=panel.core_started,
+            shadowsocks_ready=status is not None and status.xray.running,
+            cpu_percent=host.cpu_percent,
+            memory_used=host.memory_used,
+            memory_total=host.memory_total,
+            connected_users=_sum(status.connected_users if status else None, panel.online),
+            users=host.users,
+            problem="; ".join(problems) or None,
+        )
+
+    async def _look_at_panel(self, problems: list[str]) -> "_Panel":
+        started = await _attempted(self._core_started(), problems)
+        if started is None:
+            return _Panel()  # it is not asked twice for another time-out
+        if not started:
+            problems.append("panel: its Xray is down")
+        return _Panel(
+            core_started=started,
+            system=await _attempted(self._panel.system(), problems),
+            online=await _attempted(self._panel.online_users(), problems),
+        )
+
+    async def _core_started(self) -> bool:
+        """Good news after bad (or after none) is looked at twice, because the first look may be at a dying core."""
+        before, self._core_was_started = self._core_was_started, False
+        started = await self._panel.core_started()
+        if started and not before:
+            await asyncio.sleep(self._second_look_after)
+            started = await self._panel.core_started()
+        self._core_was_started = started
+        return started
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Panel:
+    """What a look at the panel brought."""
+
+    core_started: bool = False
+    system: SystemState | None = None
+    online: int | None = None
+
+
+async def _attempted(call: Awaitable[T], problems: list[str]) -> T | None:
+    try:
+        return await call
+    except (NodeUnavailable, NodeRefused) as error:
+        problems.append(str(error))
+        return None
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Host:
+    """The same machine as seen by the agent or, without it, by the panel."""
+
+    cpu_percent: float | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    users: int | None = None
+
+    @classmethod
+    def of(cls, status: AgentStatus | None, system: SystemState | None) -> Self:
+        # A subscription is a user in both parts.
+        users = max(status.users if status else 0, system.total_user if system else 0)
+        if status is not None:
+            host = status.host
+            return cls(
+                cpu_percent=host.cpu_percent,
+                memory_used=host.memory_used,
+                memory_total=host.memory_total,
+                users=users,
+            )
+        if system is not None:
+            return cls(
+                cpu_percent=system.cpu_usage,
+                memory_used=system.mem_used,
+                memory_total=system.mem_total,
+                users=users,
+            )
+        return cls()

@@ -1,0 +1,178 @@
+"""Marzban's API: users with VLESS keys. Marzban's facts are from FACTS.md and its recordings."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from json import JSONDecodeError
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from node_a.adapters.node_b.connection import BrokenOff, repeated_once, send
+from node_a.adapters.node_b.payloads import (
+    CoreState,
+    SeenUsers,
+    SystemState,
+    Token,
+    UserHeld,
+    UserWanted,
+    checked_name,
+    user_wanted,
+)
+from node_a.adapters.node_b.tokens import SharedToken
+from node_a.application.ports import Clock
+from node_a.domain.access import WantedAccess
+from node_a.domain.errors import NodeRefused, NodeUnavailable
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+_NO_USER: Final = "User not found"
+_PAGE: Final = 100
+# Counting who is online means reading every user; beyond this many it costs the panel more than it tells us.
+_MOST_COUNTED: Final = 1_000
+_ONLINE_FOR: Final = timedelta(seconds=30)
+_CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
+
+
+class Marzban:
+    """The panel of one node, over the node's client. Every call may be repeated."""
+
+    def __init__(self, client: httpx.AsyncClient, *, username: str, password: str, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._username = username
+        self._password = password
+        self._token = SharedToken(self._log_in)
+
+    async def apply(self, wanted: WantedAccess) -> None:
+        """Make the panel hold exactly this user, or none. Raises NodeUnavailable and NodeRefused."""
+        name = checked_name(wanted)
+        if wanted.present:
+            body = user_wanted(wanted)
+            # Outcome unknown after a failure half-way: asking again is what `_put` begins with.
+            held = await repeated_once(lambda: self._put(name, body))
+            _compare(name, body, held, self._clock())
+        else:
+            await repeated_once(lambda: self._remove(name))
+
+    async def core_started(self) -> bool:
+        """Whether the panel's Xray runs. For 0.2 s after a bad start this is not true (FACTS)."""
+        return _parsed(CoreState, await self._call("GET", "/api/core")).started
+
+    async def system(self) -> SystemState:
+        return _parsed(SystemState, await self._call("GET", "/api/system"))
+
+    async def online_users(self) -> int | None:
+        """Users with traffic in the last 30 s; None when there are too many users to count. The panel's own
+        `online_users` is about the last day."""
+        since = self._clock().astimezone(UTC).replace(tzinfo=None) - _ONLINE_FOR
+        online, offset, total = 0, 0, 1
+        while offset < total:
+            query = {"offset": offset, "limit": _PAGE}
+            page = _parsed(SeenUsers, await self._call("GET", "/api/users", params=query))
+            online += sum(1 for user in page.users if user.online_at and user.online_at > since)
+            offset, total = offset + _PAGE, page.total
+            if total > _MOST_COUNTED:
+                return None
+        return online
+
+    async def _put(self, name: str, body: UserWanted) -> UserHeld:
+        """Modify; create if it is absent; modify if it has appeared meanwhile. Modifying also brings back a user that a
+        restart of the core has lost, and repairs a row that cannot be shown."""
+        content = body.model_dump(mode="json")
+        answer = await self._call("PUT", f"/api/user/{name}", json=content)
+        if answer.status_code == 404:
+            answer = await self._call("POST", "/api/user", json=content | {"username": name})
+        if answer.status_code == 409:
+            answer = await self._call("PUT", f"/api/user/{name}", json=content)
+        return _parsed(UserHeld, answer)
+
+    async def _remove(self, name: str) -> None:
+        answer = await self._call("DELETE", f"/api/user/{name}")
+        if answer.status_code not in {200, 404}:
+            raise _unexpected(answer)
+
+    async def _call(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """200, 409 or the panel's own 404 of a user; everything else is translated."""
+        token = await self._token.get()
+        answer = await self._authorized(token, method, path, **content)
+        if answer.status_code == 401:
+            token = await self._token.renewed(token)
+            answer = await self._authorized(token, method, path, **content)
+        return _translated(answer)
+
+    async def _authorized(self, token: str, method: str, path: str, **content: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return await send(self._client, "panel", method, path, headers=headers, **content)
+
+    async def _log_in(self) -> str:
+        form = {"username": self._username, "password": self._password}
+        answer = await repeated_once(lambda: send(self._client, "panel", "POST", "/api/admin/token", data=form))
+        return _parsed(Token, _translated(answer)).access_token
+
+
+def _translated(answer: httpx.Response) -> httpx.Response:
+    """The one place where the panel's statuses become our errors; no word of a body gets into them."""
+    status = answer.status_code
+    if status in {200, 409} or (status == 404 and _detail(answer) == _NO_USER):
+        return answer
+    if status in {401, 403}:
+        raise NodeRefused(f"panel: our credentials are refused ({status})")
+    if status in {400, 422}:
+        detail = _detail(answer)
+        fields = ", ".join(sorted(detail)) if isinstance(detail, dict) else "no field named"
+        raise NodeRefused(f"panel: the request is refused ({status}: {fields})")
+    if status == 500:
+        # The panel hangs up after this without saying so, and may have done the work.
+        raise BrokenOff("panel: it failed (500)")
+    raise _unexpected(answer)
+
+
+def _unexpected(answer: httpx.Response) -> NodeUnavailable:
+    # A 404 that is not the panel's own comes from a proxy and proves nothing.
+    return NodeUnavailable(f"panel: unexpected answer ({answer.status_code})")
+
+
+def _detail(answer: httpx.Response) -> Any:
+    try:
+        body = answer.json()
+    except (JSONDecodeError, UnicodeDecodeError):
+        return None
+    return body.get("detail") if isinstance(body, dict) else None
+
+
+def _parsed(model: type[Reply], answer: httpx.Response) -> Reply:
+    if answer.status_code != 200:
+        raise _unexpected(answer)
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError:
+        # Without its cause, which repeats what was received.
+        raise NodeUnavailable(f"panel: an answer that is no {model.__name__}") from None
+
+
+def _compare(name: str, wanted: UserWanted, held: UserHeld, now: datetime) -> None:
+    differing = [
+        word
+        for word, same in (
+            ("name", held.username == name),
+            ("id", held.proxies.vless.id == wanted.proxies.vless.id),
+            ("flow", held.proxies.vless.flow == wanted.proxies.vless.flow),
+            ("inbounds", held.inbounds == wanted.inbounds),
+            ("end", held.expire == wanted.expire),
+            ("limit", (held.data_limit or 0) == wanted.data_limit),
+            ("status", _is_fitting_status(held, now)),
+        )
+        if not same
+    ]
+    if differing:
+        raise NodeUnavailable(f"panel: it holds something else than it was sent: {', '.join(differing)}")
+
+
+def _is_fitting_status(held: UserHeld, now: datetime) -> bool:
+    """Active, unless the end or the limit that we sent has already acted."""
+    if held.status == "limited":
+        return held.used_traffic >= (held.data_limit or math.inf)
+    if held.status == "expired":
+        return (held.expire or math.inf) <= (now + _CLOCKS_DIFFER_BY).timestamp()
+    return held.status == "active"

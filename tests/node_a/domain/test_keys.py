@@ -1,0 +1,130 @@
+"""Keys: always the same for the same question, different for any other, and never shown."""
+
+import base64
+from dataclasses import replace
+from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node_a.domain.access import AccessId, WantedAccess, user_name
+from node_a.domain.keys import KeyRing, key_link, subscription_named_by
+from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.subscription import Subscription, SubscriptionId
+from tests.builders import ANNA, NOW, RING, a_node
+
+SUBSCRIPTION = Subscription(SubscriptionId(UUID("1b4e28ba-2fa1-41d2-883f-0016d3cca427")), ANNA.id, secret_number=1)
+DE1 = NodeCode("de1")
+
+
+def test_the_derivation_never_changes() -> None:
+    """Fixed values: if these change, every customer's key dies."""
+    assert RING.credential(SUBSCRIPTION, DE1, Protocol.VLESS) == "00bd40ae-31bb-44af-9193-910c0fc007aa"
+    assert RING.credential(SUBSCRIPTION, DE1, Protocol.SHADOWSOCKS) == "mHOgDau2qR2tH5j8el1RZQ=="
+    assert RING.link_token(SUBSCRIPTION) == "G04oui-hQdKIPwAW08ykJ0Dix5ciKEmlPSBRJfbmWtI"
+    assert RING.check_value(1) == "f09344a727832a9c"
+
+
+def test_the_vless_id_is_a_version_4_uuid() -> None:
+    id = UUID(RING.credential(SUBSCRIPTION, DE1, Protocol.VLESS))
+
+    assert id.version == 4
+    assert id.variant == "specified in RFC 4122"
+
+
+def test_the_shadowsocks_key_is_sixteen_bytes_of_standard_base64() -> None:
+    key = RING.credential(SUBSCRIPTION, DE1, Protocol.SHADOWSOCKS)
+
+    assert len(base64.b64decode(key, validate=True)) == 16
+
+
+def test_every_part_of_the_question_changes_every_key() -> None:
+    variants = [
+        SUBSCRIPTION,
+        replace(SUBSCRIPTION, rotation=1),
+        replace(SUBSCRIPTION, secret_number=2),
+        replace(SUBSCRIPTION, id=SubscriptionId(UUID(int=2))),
+    ]
+    keys = [RING.credential(one, node, protocol) for one in variants for node in (DE1, "fi1") for protocol in Protocol]
+    tokens = [RING.link_token(one) for one in variants]
+
+    assert len(set(keys)) == len(keys)
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_the_newest_secret_is_the_highest_number() -> None:
+    assert RING.newest == 2
+    assert RING.check_value(1) != RING.check_value(2)
+
+
+def test_a_token_names_its_subscription_and_opens_it_until_rotated() -> None:
+    token = RING.link_token(SUBSCRIPTION)
+
+    assert subscription_named_by(token) == SUBSCRIPTION.id
+    assert RING.opens(token, SUBSCRIPTION)
+    assert not RING.opens(token, replace(SUBSCRIPTION, rotation=1))
+
+
+@given(st.integers(0, 42), st.characters())
+def test_any_changed_character_of_a_token_opens_nothing(place: int, character: str) -> None:
+    token = RING.link_token(SUBSCRIPTION)
+    forged = token[:place] + character + token[place + 1 :]
+    if forged == token:
+        return
+
+    named = subscription_named_by(forged)
+    # The last character carries two bits that base64 leaves unused; even so it must be the very same text.
+    assert named is None or not RING.opens(forged, replace(SUBSCRIPTION, id=named))
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading_of_a_token(text: str) -> None:
+    assert subscription_named_by(text) is None or len(text) == 43
+
+
+def test_a_vless_link_carries_everything_a_client_needs() -> None:
+    parts = urlsplit(key_link(a_node(), Protocol.VLESS, "the-id", "Германия 1"))
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+    assert (parts.scheme, parts.username, parts.hostname, parts.port) == ("vless", "the-id", "de1.example.org", 2053)
+    assert query == {
+        "encryption": "none",
+        "security": "reality",
+        "type": "tcp",
+        "flow": "xtls-rprx-vision",
+        "sni": "borrowed.example.org",
+        "fp": "chrome",
+        "pbk": "A" * 43,
+        "sid": "0123abcd",
+    }
+    assert unquote(parts.fragment) == "Германия 1"
+
+
+def test_a_shadowsocks_link_carries_the_server_key_and_the_users_key_unharmed() -> None:
+    parts = urlsplit(key_link(a_node(host="2001:db8::1"), Protocol.SHADOWSOCKS, "a+/b==", "Germany"))
+
+    assert parts.scheme == "ss"
+    assert parts.username == "2022-blake3-aes-128-gcm"
+    assert unquote(parts.password or "").split(":")[1] == "a+/b=="
+    assert (parts.hostname, parts.port) == ("2001:db8::1", 443)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_secret_shows_in_a_representation(number: int) -> None:
+    wanted = WantedAccess(AccessId(SUBSCRIPTION.id, DE1, Protocol.VLESS), 1, True, NOW, None, "the credential")
+
+    assert RING.secrets[number].decode() not in repr(RING)
+    assert "the credential" not in repr(wanted)
+
+
+def test_a_user_name_is_of_the_set_that_is_safe_everywhere() -> None:
+    name = user_name(SUBSCRIPTION.id)
+
+    assert name == "q_dnhcrorpufa5fcb7aalnhtfee4"
+    assert len(name) == 28
+
+
+def test_a_ring_of_one_secret_works() -> None:
+    assert KeyRing({7: b"x" * 32}).newest == 7
