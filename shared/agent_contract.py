@@ -3,8 +3,8 @@
     PUT    /v1/users/{name}               UserState → 200 UserReport   absolute facts; safe to repeat
                                           400 Problem  not a UserState, or a name outside NAME_PATTERN
                                           409 Problem  `revision` is older than the one the agent holds
-    DELETE /v1/users/{name}?revision=N    204, also for an absent user; 409 as above. The revision is remembered, so that
-                                          a PUT that was overtaken cannot bring the user back
+    DELETE /v1/users/{name}?revision=N    204, also for an absent user; 409 as above. The revision is remembered, so
+                                          that a PUT that was overtaken cannot bring the user back
     GET    /v1/users?after=NAME&limit=N   200 UserPage, ordered by name; N from 1 to 1000, 100 if not given
     GET    /v1/status                     200 AgentStatus
     GET    /healthz                       200 `{"status": "ok"}`, without a token

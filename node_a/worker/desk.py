@@ -16,7 +16,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 C = TypeVar("C")
 
-# After something unforeseen: what stays due must not be tried in a circle.
+# Seconds. After something unforeseen: what stays due must not be tried in a circle.
 PAUSE_AFTER_A_BUG: Final = 5.0
 PAUSE_WITHOUT_A_LEDGER: Final = 1.0
 
@@ -30,6 +30,8 @@ class Desk(Generic[C]):
     handle: Callable[[C], Awaitable[object]]
     ids: Callable[[C], Mapping[str, str]]
     at_once: int
+    pause_after_a_bug: float = PAUSE_AFTER_A_BUG
+    pause_without_a_ledger: float = PAUSE_WITHOUT_A_LEDGER
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -55,7 +57,7 @@ class Desk(Generic[C]):
             claims = await self.claim(free)
         except ShopError as error:
             log.warning("no work can be taken", activity=self.activity, problem=str(error))
-            await asyncio.sleep(PAUSE_WITHOUT_A_LEDGER)
+            await asyncio.sleep(self.pause_without_a_ledger)
             self.bell.set()
             return
         for claim in claims:
@@ -78,6 +80,6 @@ class Desk(Generic[C]):
                 log.warning("not now", error=type(error).__name__, problem=str(error))
             except Exception:  # the edge of the process: one piece of work must not end the others
                 log.exception("work failed in a way nobody foresaw; it is tried again")
-                await asyncio.sleep(PAUSE_AFTER_A_BUG)
+                await asyncio.sleep(self.pause_after_a_bug)
             else:
                 log.info("done", ms=round((time.monotonic() - started) * 1000))

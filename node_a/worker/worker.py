@@ -24,13 +24,17 @@ GRACE: Final = 8.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
-    """`observe` looks at the nodes, for the statistics."""
+    """`observe` looks at the nodes, for the statistics. `look`, `tick`, `observe_every`, `grace`: seconds."""
 
     agenda: Agenda
     desks: Sequence[Desk[Any]]
     observe: Callable[[], Awaitable[None]]
     in_thread: RunInThread
     clock: Clock
+    look: float = LOOK
+    tick: float = TICK
+    observe_every: float = OBSERVE_EVERY
+    grace: float = GRACE
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`. Work left unfinished is named in the log, and done again by the next worker."""
@@ -43,7 +47,7 @@ class Worker:
             desk.bell.set()
         await asyncio.gather(*serving)
         await asyncio.gather(observing, return_exceptions=True)
-        left = await asyncio.gather(*(desk.finish(GRACE) for desk in self.desks))
+        left = await asyncio.gather(*(desk.finish(self.grace) for desk in self.desks))
         for desk, count in zip(self.desks, left, strict=True):
             if count:
                 log.warning(
@@ -55,9 +59,9 @@ class Worker:
         next_tick = loop.time()
         while not stopping.is_set():
             if self.agenda.changed() or loop.time() >= next_tick:
-                next_tick = loop.time() + TICK
+                next_tick = loop.time() + self.tick
                 await self._ring()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self.look)
 
     async def _ring(self) -> None:
         try:
@@ -78,4 +82,4 @@ class Worker:
                 log.warning("nodes were not observed", problem=str(error))
             except Exception:  # the edge of the process: statistics must not end the work
                 log.exception("nodes were not observed, in a way nobody foresaw")
-            await asyncio.sleep(OBSERVE_EVERY)
+            await asyncio.sleep(self.observe_every)

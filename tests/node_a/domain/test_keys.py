@@ -47,7 +47,12 @@ def test_every_part_of_the_question_changes_every_key() -> None:
         replace(SUBSCRIPTION, secret_number=2),
         replace(SUBSCRIPTION, id=SubscriptionId(UUID(int=2))),
     ]
-    keys = [RING.credential(one, node, protocol) for one in variants for node in (DE1, "fi1") for protocol in Protocol]
+    keys = [
+        RING.credential(one, node, protocol)
+        for one in variants
+        for node in (DE1, NodeCode("fi1"))
+        for protocol in Protocol
+    ]
     tokens = [RING.link_token(one) for one in variants]
 
     assert len(set(keys)) == len(keys)

@@ -1,6 +1,7 @@
 """A payment believes the provider, once, and only if the money is what was asked for."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_a_succeeded_outcome_with_the_right_money_is_paid() -> None:
         {"shop": Shop("100500", test=False)},
     ],
 )
-def test_money_that_differs_in_anything_is_disputed(wrong: dict[str, object]) -> None:
+def test_money_that_differs_in_anything_is_disputed(wrong: dict[str, Any]) -> None:
     assert a_payment().settled(an_outcome(**wrong), NOW).state is PaymentState.DISPUTED
 
 
