@@ -2,13 +2,16 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from sandbox.shop import Shop
+
+T = TypeVar("T")
 
 PATIENCE: Final = 40.0
 
@@ -30,11 +33,13 @@ class Customer:
     """One Telegram user of the sandbox."""
 
     def __init__(self, shop: Shop, user_id: int = 7_000_000_001, language: str = "ru") -> None:
+        self.user_id = user_id
         self._shop = shop
         self._chat = f"{shop.chat_url}/sandbox/chats/{user_id}"
         self._language = language
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._version = 0
+        self._unread: list[dict[str, Any]] = []
 
     def close(self) -> None:
         self._http.close()
@@ -45,15 +50,23 @@ class Customer:
 
     def buy(self, plan: str) -> Delivery:
         """From `/start` to the keys in the chat."""
-        self.write("/start")
-        init_data, app_url = self._open_mini_app(self._wait_for(_web_app_url))
-        payment_id = self._choose(app_url, init_data, plan)
+        payment_id = self.choose(plan)
         started = time.monotonic()
-        self._post(f"{self._shop.yookassa_url}/sandbox/payments/{payment_id}/pay", {})
-        keys, link = self._wait_for(_keys_and_link)
+        self.pay(payment_id)
+        keys, link = self.wait_for(keys_and_link)
         return Delivery(round((time.monotonic() - started) * 1000), keys, link)
 
-    def _open_mini_app(self, url: str) -> tuple[str, str]:
+    def choose(self, plan: str) -> str:
+        """From `/start` to the pay page; the provider's id of the payment."""
+        self.write("/start")
+        init_data, app_url = self.open_mini_app(self.wait_for(web_app_url))
+        return self._tap(app_url, init_data, plan)
+
+    def pay(self, payment_id: str, how: str = "pay") -> None:
+        """What the buttons of the pay page do: "pay" or "decline"."""
+        self._post(f"{self._shop.yookassa_url}/sandbox/payments/{payment_id}/{how}", {})
+
+    def open_mini_app(self, url: str) -> tuple[str, str]:
         """The init data that Telegram hands to the page, and the page's address."""
         launched = self._post(f"{self._chat}/web-app", {"url": url, "language_code": self._language})["url"]
         fragment = parse_qs(urlsplit(launched).fragment, keep_blank_values=True)
@@ -61,8 +74,8 @@ class Customer:
         self._http.get(page).raise_for_status()
         return fragment["tgWebAppData"][0], page
 
-    def _choose(self, app_url: str, init_data: str, plan: str) -> str:
-        """Tap on a plan; the provider's id of the payment, read from the pay page's address."""
+    def _tap(self, app_url: str, init_data: str, plan: str) -> str:
+        """On a plan; the provider's id of the payment, read from the pay page's address."""
         headers = {"Authorization": f"tma {init_data}"}
         home = self._http.get(f"{app_url}/home", headers=headers).raise_for_status()
         if f'data-testid="plan-{plan}"' not in home.text:
@@ -74,17 +87,18 @@ class Customer:
         self._http.get(found[0]).raise_for_status()
         return found[1]
 
-    def _wait_for(self, find: Any) -> Any:
-        """The first thing that `find` sees in a new message of the bot."""
+    def wait_for(self, find: Callable[[dict[str, Any]], T | None]) -> T:
+        """The first thing that `find` sees in a message that is new since the last call."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            answer = self._http.get(f"{self._chat}/messages", params={"after": self._version, "wait": 5}).json()
-            self._version = answer["version"]
-            for message in answer["messages"]:
-                found = find(message)
+            if not self._unread:
+                answer = self._http.get(f"{self._chat}/messages", params={"after": self._version, "wait": 5}).json()
+                self._version, self._unread = answer["version"], answer["messages"]
+            while self._unread:
+                found = find(self._unread.pop(0))
                 if found:
                     return found
-        raise CustomerWentAway(f"waited {PATIENCE:.0f} s for {find.__name__.strip('_').replace('_', ' ')}")
+        raise CustomerWentAway(f"waited {PATIENCE:.0f} s for {find.__name__.replace('_', ' ')}")
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.post(url, json=body).raise_for_status().json()
@@ -95,11 +109,11 @@ def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [button for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
 
 
-def _web_app_url(message: dict[str, Any]) -> str | None:
+def web_app_url(message: dict[str, Any]) -> str | None:
     return next((button["web_app"]["url"] for button in _buttons(message) if "web_app" in button), None)
 
 
-def _keys_and_link(message: dict[str, Any]) -> tuple[list[str], str] | None:
+def keys_and_link(message: dict[str, Any]) -> tuple[list[str], str] | None:
     text = message.get("text", "")
     keys = re.findall(r"(?:vless|ss)://\S+", text)
     links = re.findall(r"https?://\S+/sub/\S+", text)

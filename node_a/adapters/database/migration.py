@@ -1,5 +1,6 @@
 """Migrating: bringing the tables to this release's shape, and telling whether they have it."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +8,12 @@ from typing import Any, Final, Literal
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, column, inspect, select, table
 
 from node_a.adapters.database.engine import READ_ONLY, UtcDateTime
 
+_VERSIONS: Final = table("alembic_version", column("version_num"))  # alembic's own
 _DIRECTORY: Final = Path(__file__).with_name("migrations")
 
 
@@ -45,6 +46,7 @@ def make_migration(engine: Engine, number: str, message: str) -> None:
         command.revision(config, message, autogenerate=True, rev_id=number)
 
 
+@functools.cache
 def revisions() -> list[str]:
     """All revisions, the oldest first."""
     return [script.revision for script in ScriptDirectory(str(_DIRECTORY)).walk_revisions()][::-1]
@@ -53,7 +55,9 @@ def revisions() -> list[str]:
 def is_up_to_date(engine: Engine) -> bool:
     """Whether the tables have this release's shape; writes nothing."""
     with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == revisions()[-1]
+        if not inspect(connection).has_table(_VERSIONS.name):
+            return False
+        return list(connection.scalars(select(_VERSIONS.c.version_num))) == [revisions()[-1]]
 
 
 @contextmanager

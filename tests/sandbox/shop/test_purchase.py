@@ -1,0 +1,171 @@
+"""A purchase through real processes and real HTTP, in good times and in bad ones.
+
+Every exchange is held against the originals' own documents.
+"""
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.customer import Customer, keys_and_link
+from sandbox.shop import Shop, running_shop
+from tests import reference
+from tests.sandbox.marzban.openapi import check_exchange as check_panel
+from tests.sandbox.shop.conftest import NewCustomer
+from tests.sandbox.telegram.bot_api_spec import check_call
+from tests.sandbox.yookassa.openapi import check_exchange as check_yookassa
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shop")]
+
+
+def schemes(keys: list[str]) -> list[str]:
+    return sorted(key.partition("://")[0] for key in keys)
+
+
+def linked(link: str) -> list[str]:
+    return base64.b64decode(httpx.get(link, trust_env=False).text).decode().split()
+
+
+def says(words: str) -> Any:
+    def message_with_the_words(message: dict[str, Any]) -> dict[str, Any] | None:
+        return message if words in message.get("text", "") else None
+
+    return message_with_the_words
+
+
+def journal(shop: Shop, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = httpx.get(path, trust_env=False).json()
+    return found
+
+
+def test_from_start_to_keys_in_the_chat(new_customer: NewCustomer) -> None:
+    delivery = new_customer().buy("month")
+
+    assert schemes(delivery.keys) == ["ss", "vless"]
+    assert sorted(linked(delivery.subscription_link)) == sorted(delivery.keys)
+
+
+def test_a_lost_webhook_costs_only_time(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    whole_shop.stand_ins.troubles.lose_next_webhook = True
+
+    delivery = new_customer().buy("month")
+
+    assert schemes(delivery.keys) == ["ss", "vless"]
+    assert not whole_shop.stand_ins.troubles.lose_next_webhook
+
+
+def test_a_webhook_that_comes_twice_is_one_purchase(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    whole_shop.stand_ins.troubles.send_webhooks_twice = True
+    customer = new_customer()
+
+    customer.buy("month")
+    customer.write("/my")
+    message = customer.wait_for(says("30"))
+
+    assert "60" not in message["text"]
+
+
+def test_a_dead_panel_delays_its_key_and_not_the_other(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    whole_shop.stand_ins.troubles.marzban_down = True
+    delivery = new_customer().buy("month")
+    assert schemes(delivery.keys) == ["ss"]
+
+    whole_shop.stand_ins.troubles.marzban_down = False
+    deadline = time.monotonic() + 60
+    while len(linked(delivery.subscription_link)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    assert schemes(linked(delivery.subscription_link)) == ["ss", "vless"]
+
+
+def test_telegram_down_at_the_moment_of_paying_delays_the_message(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    customer = new_customer()
+    payment = customer.choose("month")
+    whole_shop.stand_ins.troubles.telegram_down = True
+    customer.pay(payment)
+    node = f"{whole_shop.node_url}/sandbox/marzban/users"
+    before = len(httpx.get(node, trust_env=False).json())
+    deadline = time.monotonic() + 30
+    while len(httpx.get(node, trust_env=False).json()) <= before - 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    whole_shop.stand_ins.troubles.telegram_down = False
+    keys, _ = customer.wait_for(keys_and_link)
+
+    assert schemes(keys) == ["ss", "vless"]
+
+
+def test_a_declined_payment_is_told_and_the_next_one_works(new_customer: NewCustomer) -> None:
+    customer = new_customer()
+    customer.pay(customer.choose("month"), "decline")
+    customer.wait_for(says("Оплат"))
+
+    assert schemes(customer.buy("month").keys) == ["ss", "vless"]
+
+
+def test_a_forged_webhook_moves_nothing(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    customer = new_customer()
+    payment = customer.choose("month")
+    forged = {
+        "type": "notification",
+        "event": "payment.succeeded",
+        "object": {"id": payment, "status": "succeeded", "paid": True},
+    }
+
+    answer = httpx.post(f"{whole_shop.web_url}/webhooks/yookassa", json=forged, trust_env=False)
+    customer.write("/my")
+    customer.wait_for(says("/"))
+
+    assert answer.status_code == 200
+    held = httpx.get(f"{whole_shop.yookassa_url}/v3/payments/{payment}", auth=("100500", "wrong"), trust_env=False)
+    assert held.status_code == 401
+
+
+def test_every_exchange_with_yookassa_is_valid_by_its_own_document(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    reference.document("specs/yookassa-openapi.yaml")
+    new_customer().buy("year")
+    exchanges = journal(whole_shop, f"{whole_shop.yookassa_url}/sandbox/requests")
+
+    assert {exchange["method"] for exchange in exchanges} == {"GET", "POST"}
+    assert [problem for exchange in exchanges for problem in check_yookassa(exchange)] == []
+
+
+def test_every_call_to_telegram_is_known_and_typed(whole_shop: Shop, new_customer: NewCustomer) -> None:
+    reference.document("specs/telegram-bot-api.json")
+    customer = new_customer()
+    customer.buy("month")
+    for command in ("/my", "/serverstats", "/help", "/paysupport", "hello"):
+        customer.write(command)
+    customer.wait_for(lambda message: message.get("photo"))
+    calls = journal(whole_shop, f"{whole_shop.chat_url}/sandbox/calls")
+
+    assert {"getMe", "getUpdates", "sendMessage", "sendPhoto"} <= {call["method"] for call in calls}
+    assert [problem for call in calls for problem in check_call(call)] == []
+
+
+def test_every_exchange_with_the_panel_is_valid_by_its_own_document(
+    whole_shop: Shop, new_customer: NewCustomer
+) -> None:
+    reference.document("specs/marzban-openapi.json")
+    new_customer().buy("month")
+    exchanges = journal(whole_shop, f"{whole_shop.node_url}/sandbox/marzban/requests")
+
+    assert [problem for exchange in exchanges if exchange["status"] for problem in check_panel(exchange)] == []
+
+
+def test_a_second_start_finds_everything_again(tmp_path: Path) -> None:
+    with running_shop(tmp_path) as shop:
+        first = Customer(shop)
+        delivery = first.buy("month")
+        first.close()
+    with running_shop(tmp_path) as shop:
+        again = Customer(shop)
+        assert again.wait_for(keys_and_link)[0] == delivery.keys
+        assert sorted(linked(delivery.subscription_link)) == sorted(delivery.keys)
+        again.write("/my")
+        again.wait_for(lambda message: message.get("photo"))
+        again.close()
