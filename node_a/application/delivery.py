@@ -82,15 +82,14 @@ class DeliverMessage:
             return KeysReady(self.view(ledger, subscription, customer.language))
         return self._notice_of_time(message, ledger.subscriptions.find(SubscriptionId(message.subject)))
 
-    @staticmethod
-    def _notice_of_payment(ledger: Ledger, payment: Payment | None) -> Notice | None:
+    def _notice_of_payment(self, ledger: Ledger, payment: Payment | None) -> Notice | None:
         if payment is None:
             return None
         if not payment.is_paid:
             return PaymentDeclined(payment)
         subscription = ledger.subscriptions.of_customer(payment.customer_id)
-        keys_work = subscription is not None and ledger.accesses.progress(subscription.id).applied
-        return None if keys_work else PaymentReceived(payment)  # else the message with the keys says it all
+        applied = subscription is not None and ledger.accesses.progress(subscription.id, self.clock()).applied
+        return None if applied else PaymentReceived(payment)  # else the message with the keys says it all
 
     def _notice_of_time(self, message: Message, subscription: Subscription | None) -> Notice | None:
         now = self.clock()

@@ -54,24 +54,24 @@ class ViewSubscription:
 
     def __call__(self, ledger: Ledger, subscription: Subscription, language: Language) -> SubscriptionView:
         now = self.clock()
-        progress = ledger.accesses.progress(subscription.id)
+        progress = ledger.accesses.progress(subscription.id, now)
         active = subscription.is_active(now)
-        keys = self._keys(subscription, progress.applied, language) if active else []
+        keys = self._keys(subscription, progress.working, language) if active else []
         return SubscriptionView(
             state=subscription.state(now),
             ends_at=subscription.ends_at or now,
             days_left=subscription.days_left(now),
             plan=subscription.plan_at(now),
             keys=keys,
-            preparing=len(progress.wanted) - len(progress.applied) if active else 0,
+            preparing=len(progress.wanted - progress.working) if active else 0,
             link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
         )
 
-    def _keys(self, subscription: Subscription, applied: frozenset[AccessId], language: Language) -> list[LabelledKey]:
+    def _keys(self, subscription: Subscription, working: frozenset[AccessId], language: Language) -> list[LabelledKey]:
         keys = []
         for node in sorted(self.nodes, key=lambda node: node.state is not NodeState.ACTIVE):
             for protocol in Protocol:
-                if AccessId(subscription.id, node.code, protocol) not in applied:
+                if AccessId(subscription.id, node.code, protocol) not in working:
                     continue
                 label = f"{node.names[language]} · {PROTOCOL_NAMES[protocol]}"
                 credential = self.ring.credential(subscription, node.code, protocol)

@@ -148,10 +148,12 @@ class MessageClaim:
 
 @dataclass(frozen=True, slots=True)
 class AccessProgress:
-    """How far a subscription's wanted accesses are: those that hold its latest revision, and all."""
+    """How far a subscription's wanted accesses are. `applied`: those that hold its latest revision; `working`: those
+    whose key opens the node now, if perhaps with an end or limit of before the last renewal."""
 
-    applied: frozenset[AccessId]
     wanted: frozenset[AccessId]
+    applied: frozenset[AccessId]
+    working: frozenset[AccessId]
 
     @property
     def is_complete(self) -> bool:
@@ -238,8 +240,8 @@ class Accesses(Protocol):
         """Whether the access is wanted present."""
         ...
 
-    def applied(self, claim: AccessClaim, revision: int) -> None:
-        """The node holds `revision`; the access stays due only if it became due again meanwhile."""
+    def applied(self, claim: AccessClaim, wanted: WantedAccess) -> None:
+        """The node holds `wanted`; the access stays due only if it became due again meanwhile."""
         ...
 
     def removed(self, claim: AccessClaim) -> None:
@@ -248,7 +250,7 @@ class Accesses(Protocol):
 
     def failed(self, claim: AccessClaim, retry_at: datetime) -> None: ...
 
-    def progress(self, id: SubscriptionId) -> AccessProgress: ...
+    def progress(self, id: SubscriptionId, now: datetime) -> AccessProgress: ...
 
 
 class Messages(Protocol):

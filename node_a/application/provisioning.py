@@ -53,6 +53,7 @@ class ProvideAccess:
             ends_at=subscription.ends_at or now,
             traffic_limit=plan.traffic_limit if plan else None,
             credential=self.ring.credential(subscription, claim.id.node, claim.id.protocol),
+            rotation=subscription.rotation,
         )
 
     def _record(self, ledger: Ledger, claim: AccessClaim, wanted: WantedAccess) -> None:
@@ -60,14 +61,14 @@ class ProvideAccess:
         if not wanted.present:
             ledger.accesses.removed(claim)
             return
-        ledger.accesses.applied(claim, wanted.revision)
+        ledger.accesses.applied(claim, wanted)
         self._queue_ready(ledger, _subscription_of(ledger, claim), wanted.revision)
 
     def _queue_ready(self, ledger: Ledger, subscription: Subscription, revision: int) -> None:
         if subscription.revision != revision:
             return  # what the node holds is behind again: the next attempt speaks
         now = self.clock()
-        complete = ledger.accesses.progress(subscription.id).is_complete
+        complete = ledger.accesses.progress(subscription.id, now).is_complete
         due = now if complete else now + READY_WAITS_FOR
         for grant in subscription.grants:
             if grant.ends_at > now:

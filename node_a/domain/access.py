@@ -20,7 +20,8 @@ class AccessId:
 @dataclass(frozen=True, slots=True)
 class WantedAccess:
     """The absolute facts for a node; applying them twice changes nothing. `present` false: nothing of it may
-    be left. `credential`: the VLESS UUID or the Shadowsocks user key; `traffic_limit`: bytes, None for unlimited."""
+    be left. `credential`: the VLESS UUID or the Shadowsocks user key, made for `rotation`; `traffic_limit`: bytes, None
+    for unlimited."""
 
     id: AccessId
     revision: int
@@ -28,6 +29,7 @@ class WantedAccess:
     ends_at: datetime
     traffic_limit: int | None
     credential: str = field(repr=False)
+    rotation: int = 0
 
     @property
     def user_name(self) -> str:

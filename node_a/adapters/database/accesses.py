@@ -10,7 +10,7 @@ from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.rows import unleased
 from node_a.adapters.database.tables import accesses, gates, subscriptions
 from node_a.application.ports import AccessClaim, AccessProgress
-from node_a.domain.access import AccessId
+from node_a.domain.access import AccessId, WantedAccess
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import SubscriptionId
 
@@ -58,28 +58,42 @@ class SqlAccesses:
     def is_wanted(self, id: AccessId) -> bool:
         return bool(self._connection.scalar(select(accesses.c.present).where(_is(id))))
 
-    def applied(self, claim: AccessClaim, revision: int) -> None:
-        newer = case((accesses.c.applied_revision < revision, revision), else_=accesses.c.applied_revision)
-        self._finish(claim, applied_revision=newer, due_at=_unless_due_again(claim, None), attempts=0)
+    def applied(self, claim: AccessClaim, wanted: WantedAccess) -> None:
+        self._finish(
+            claim,
+            applied_revision=wanted.revision,
+            applied_rotation=wanted.rotation,
+            applied_until=wanted.ends_at,
+            due_at=_unless_due_again(claim, None),
+            attempts=0,
+        )
 
     def removed(self, claim: AccessClaim) -> None:
         still_unwanted = and_(accesses.c.present.is_(False), accesses.c.due_at == claim.due_at)
         self._connection.execute(delete(accesses).where(_held_by(claim), still_unwanted))
         # Wanted again meanwhile: the node holds nothing of it, and it stays due.
-        self._finish(claim, applied_revision=0)
+        self._finish(claim, applied_revision=0, applied_rotation=None, applied_until=None)
 
     def failed(self, claim: AccessClaim, retry_at: datetime) -> None:
         self._finish(claim, due_at=_unless_due_again(claim, retry_at), attempts=accesses.c.attempts + 1)
 
-    def progress(self, id: SubscriptionId) -> AccessProgress:
+    def progress(self, id: SubscriptionId, now: datetime) -> AccessProgress:
+        same_keys = accesses.c.applied_rotation == subscriptions.c.rotation
         query = (
-            select(accesses, (accesses.c.applied_revision >= subscriptions.c.revision).label("is_applied"))
+            select(
+                accesses,
+                (accesses.c.applied_revision >= subscriptions.c.revision).label("is_applied"),
+                and_(same_keys, accesses.c.applied_until > now).label("works"),
+            )
             .join(subscriptions, subscriptions.c.id == accesses.c.subscription_id)
             .where(accesses.c.subscription_id == id, accesses.c.present.is_(True))
         )
         rows = self._connection.execute(query).all()
-        applied = frozenset(_access_id(row) for row in rows if row.is_applied)
-        return AccessProgress(applied, wanted=frozenset(_access_id(row) for row in rows))
+        return AccessProgress(
+            wanted=frozenset(_access_id(row) for row in rows),
+            applied=frozenset(_access_id(row) for row in rows if row.is_applied),
+            working=frozenset(_access_id(row) for row in rows if row.works),
+        )
 
     def _finish(self, claim: AccessClaim, **values: Any) -> None:
         self._connection.execute(update(accesses).where(_held_by(claim)).values(leased_until=None, **values))

@@ -105,7 +105,10 @@ accesses = Table(
     Column("node", String(16), primary_key=True),
     Column("protocol", String(16), primary_key=True),
     Column("present", Boolean, nullable=False),
+    # What the node was last told: with it a key works although the newest revision is still on its way.
     Column("applied_revision", Integer, nullable=False),
+    Column("applied_rotation", Integer),
+    Column("applied_until", UtcDateTime),
     Column("due_at", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("leased_until", UtcDateTime),

@@ -299,6 +299,39 @@ def test_a_renewal_says_so_on_the_node_and_in_the_chat(shop: ShopUnderTest) -> N
     assert shop.letters() == ["KeysReady", "KeysReady"]
 
 
+def test_a_renewal_while_the_node_is_down_hides_no_key_that_works(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    before = shop.show_subscription(ANNA.id, Language.RUSSIAN)
+    shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
+
+    shop.buys_and_gets()
+    shop.passes(timedelta(seconds=3))
+    shop.works()
+
+    view = shop.show_subscription(ANNA.id, Language.RUSSIAN)
+    assert before is not None
+    assert view is not None
+    assert view.keys == before.keys
+    assert view.ends_at == NOW + 60 * DAY
+    assert shop.letters() == ["KeysReady", "PaymentReceived"]
+
+
+def test_a_key_whose_end_has_passed_on_the_node_is_not_shown_before_the_node_knows_better(
+    shop: ShopUnderTest,
+) -> None:
+    shop.buys_and_gets()
+    shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
+    shop.passes(31 * DAY)
+    shop.works()
+    shop.buys_and_gets()
+
+    view = shop.show_subscription(ANNA.id, Language.RUSSIAN)
+
+    assert view is not None
+    assert view.keys == []
+    assert view.preparing == 2
+
+
 def test_a_renewal_during_an_attempt_is_applied_after_it(shop: ShopUnderTest) -> None:
     shop.buys()
     shop.settles()
@@ -314,7 +347,7 @@ def test_a_renewal_during_an_attempt_is_applied_after_it(shop: ShopUnderTest) ->
 
     assert {wanted.ends_at for wanted in shop.node.held.values()} == {NOW + 390 * DAY}
     with shop.ledger() as ledger:
-        assert ledger.accesses.progress(shop.subscription().id).is_complete
+        assert ledger.accesses.progress(shop.subscription().id, shop.now).is_complete
 
 
 def test_telegram_down_for_an_hour_delays_the_keys_and_loses_none(shop: ShopUnderTest) -> None:

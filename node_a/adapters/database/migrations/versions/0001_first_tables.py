@@ -142,6 +142,8 @@ def upgrade() -> None:
         sa.Column("protocol", sa.String(length=16), nullable=False),
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("applied_revision", sa.Integer(), nullable=False),
+        sa.Column("applied_rotation", sa.Integer(), nullable=True),
+        sa.Column("applied_until", UtcDateTime(), nullable=True),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("leased_until", UtcDateTime(), nullable=True),

@@ -1,0 +1,122 @@
+"""The bot as a whole: what it needs, which message goes where, and its life from start to shutdown."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from telebot import types, util
+from telebot.async_telebot import AsyncTeleBot
+
+from node_a.application.overview import ShowSubscription, SubscriptionView
+from node_a.application.ports import Letter, Messenger
+from node_a.application.registration import RegisterCustomer
+from node_a.application.statistics import ShowServers
+from node_a.bot.introduction import introduce
+from node_a.bot.polling import Troubles, keep_polling
+from node_a.bot.rate import RequestLimit
+from node_a.bot.reception import Answer, Reception, RunInThread
+from node_a.domain.customer import Customer
+from node_a.wording.qr import qr_picture
+from node_a.wording.wording import Wording
+
+_log = structlog.stdlib.get_logger("bot")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopBot:
+    """`operators`: who sees figures in /serverstats; `app_url`: the Mini App, https. Whoever opened `bot` closes it
+    after `run` has returned. `grace`: seconds for the answers that are being given at shutdown; the process has ten."""
+
+    bot: AsyncTeleBot
+    register: RegisterCustomer
+    show_subscription: ShowSubscription
+    show_servers: ShowServers
+    wording: Wording
+    messenger: Messenger
+    in_thread: RunInThread
+    operators: frozenset[int]
+    app_url: str
+    limit: RequestLimit = field(default_factory=RequestLimit)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    grace: float = 5.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Listen until `stopping` is set; then let the answers that are being given go out."""
+        self._register_handlers()
+        polling = asyncio.create_task(keep_polling(self.bot, self._introduce, Troubles(), self.sleep))
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({polling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            polling.cancel()
+            await asyncio.gather(stopped, polling, return_exceptions=True)
+            await self._finish_answers()
+
+    async def _introduce(self) -> None:
+        await introduce(self.bot, self.wording, self.app_url, self.register.default_language)
+
+    async def _finish_answers(self) -> None:
+        # The library has no way to wait for its handlers but this set.
+        pending = set(self.bot._pending_tasks)
+        if pending:
+            _, left = await asyncio.wait(pending, timeout=self.grace)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            _log.info("bot has finished its answers", given_up=len(left))
+
+    def _register_handlers(self) -> None:
+        reception = Reception(
+            register=self.register,
+            wording=self.wording,
+            messenger=self.messenger,
+            in_thread=self.in_thread,
+            limit=self.limit,
+            sleep=self.sleep,
+        )
+        answers: dict[str, Answer] = {
+            "start": self._start,
+            "my": self._my,
+            "serverstats": self._serverstats,
+            "help": self._help,
+            "paysupport": self._paysupport,
+        }
+        for name, answer in answers.items():
+            handler = _handler(reception, f"/{name}", answer)
+            self.bot.register_message_handler(handler, commands=[name], chat_types=["private"])
+        self.bot.register_message_handler(
+            _handler(reception, "other", self._other), content_types=util.content_type_media, chat_types=["private"]
+        )
+
+    async def _start(self, customer: Customer) -> list[Letter]:
+        return [self.wording.welcome(customer.language)]
+
+    async def _my(self, customer: Customer) -> list[Letter]:
+        def look() -> tuple[SubscriptionView | None, bytes | None]:
+            view = self.show_subscription(customer.id, customer.language)
+            return view, qr_picture(view.link) if view is not None and view.keys else None
+
+        view, picture = await self.in_thread(look)
+        return self.wording.subscription(view, customer.language, picture)
+
+    async def _serverstats(self, customer: Customer) -> list[Letter]:
+        servers = await self.in_thread(self.show_servers)
+        return [self.wording.servers(servers, customer.id in self.operators, customer.language)]
+
+    async def _help(self, customer: Customer) -> list[Letter]:
+        return [self.wording.help(customer.language)]
+
+    async def _paysupport(self, customer: Customer) -> list[Letter]:
+        return [self.wording.payment_support(customer.language)]
+
+    async def _other(self, customer: Customer) -> list[Letter]:
+        return [self.wording.unknown_command(customer.language)]
+
+
+def _handler(reception: Reception, kind: str, answer: Answer) -> Callable[[types.Message], Awaitable[None]]:
+    async def handle(message: types.Message) -> None:
+        await reception.receive(kind, answer, message.from_user)
+
+    return handle

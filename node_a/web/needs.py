@@ -1,0 +1,70 @@
+"""What the web edge needs: values that an operator chose, and the use cases it calls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from node_a.application.overview import PaymentView, SubscriptionView
+from node_a.application.ports import Clock
+from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.payment import Payment, PaymentId
+from node_a.domain.plan import Plan
+
+# The use cases, by what they take and give: RegisterCustomer, OpenPayment, ShowSubscription, ShowPayment,
+# OpenSubscriptionLink, NudgePayment.
+Register = Callable[[CustomerId, str | None], Customer]
+OpenPayment = Callable[[CustomerId, str], Payment]
+ShowSubscription = Callable[[CustomerId, Language], SubscriptionView | None]
+ShowPayment = Callable[[PaymentId, CustomerId | None, Language], PaymentView]
+OpenLink = Callable[[str], SubscriptionView]
+Nudge = Callable[[PaymentId | None, str | None], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """`public_url`: how customers reach us, without "/" at the end; `bot_username`: without "@";
+    `telegram_script_url`: where Telegram's own script comes from, unless we serve a copy, `telegram_script_file`;
+    `frame_ancestors`: origins that may show the Mini App in a frame; `trusted_proxies`: how many stand before us;
+    `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing."""
+
+    public_url: str
+    bot_username: str
+    bot_token: str = field(repr=False)
+    telegram_script_url: str
+    telegram_script_file: Path | None
+    frame_ancestors: Sequence[str]
+    init_data_max_age: timedelta
+    trusted_proxies: int
+    is_provider_address: Callable[[str], bool]
+    shop_name: str
+    support_contact: str
+    default_language: Language
+    plans: Mapping[str, Plan]
+    clock: Clock
+    is_ready: Callable[[], str | None]
+    register: Register
+    open_payment: OpenPayment
+    show_subscription: ShowSubscription
+    show_payment: ShowPayment
+    open_link: OpenLink
+    nudge: Nudge
+
+    @property
+    def bot_url(self) -> str:
+        """The way to the chat with the bot, from any browser."""
+        return f"https://t.me/{self.bot_username}"
+
+    @property
+    def telegram_script(self) -> str:
+        """What the Mini App's page loads as Telegram's script."""
+        return "/telegram-web-app.js" if self.telegram_script_file else self.telegram_script_url
+
+    @property
+    def telegram_script_origin(self) -> str | None:
+        """The foreign origin that scripts may come from; None when we serve the script ourselves."""
+        if self.telegram_script_file:
+            return None
+        parts = urlsplit(self.telegram_script_url)
+        return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,1 @@
+// Telegram's script as it is where it says nothing.

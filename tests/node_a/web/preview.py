@@ -1,0 +1,90 @@
+"""Pictures of every screen, for people to look at: `python -m tests.node_a.web.preview [folder]`."""
+
+import json
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+import structlog
+from playwright.sync_api import Browser, sync_playwright
+
+from node_a.application.overview import PaymentStage
+from node_a.domain.errors import ProviderUnavailable
+from sandbox.telegram.init_data import THEMES
+from tests.node_a.web.serving import served
+from tests.node_a.web.shop import FakeShop, a_subscription, init_data
+
+_SCREENS = ("new", "active", "active-many", "expired", "offline", "provider", "outside", *PaymentStage)
+
+
+def launch(base: str, language: str, theme: str | None) -> str:
+    parts = {"tgWebAppData": init_data(language=language), "tgWebAppVersion": "9.1", "tgWebAppPlatform": "weba"}
+    if theme:
+        parts["tgWebAppThemeParams"] = json.dumps(THEMES[theme])
+    return f"{base}/app#{urlencode(parts, quote_via=quote, safe='')}"
+
+
+def _shop(screen: str) -> FakeShop:
+    shop = FakeShop()
+    if screen == "active":
+        shop.subscription = a_subscription()
+    elif screen == "active-many":
+        shop.subscription = a_subscription(days=1, preparing=2)
+    elif screen == "expired":
+        shop.subscription = a_subscription(days=-3)
+    elif screen == "provider":
+        shop.failing["open_payment"] = ProviderUnavailable("silent")
+    elif screen in set(PaymentStage):
+        paid = screen in {PaymentStage.READY, PaymentStage.PREPARING, PaymentStage.SLOW}
+        shop.stage(PaymentStage(screen), a_subscription(days=30) if paid else None)
+    return shop
+
+
+def _take(browser: Browser, folder: Path, screen: str, language: str, scheme: str, width: int, themed: bool) -> None:
+    shop = _shop(screen)
+    with served(shop.app(telegram_script_file=Path("absent.js"))) as base:
+        options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 700}}
+        with browser.new_context(**options, locale=language, device_scale_factor=2, reduced_motion="reduce") as context:
+            page = context.new_page()
+            address = f"{base}/app" if screen == "outside" else launch(base, language, scheme if themed else None)
+            if screen in set(PaymentStage):
+                resume = f"sessionStorage.setItem('qentvpn-payment', '/app/payments/{UUID(int=1)}')"
+                context.add_init_script(resume)
+            if screen == "offline":
+                page.route("**/app/home", lambda route: route.abort())
+            page.goto(address)
+            page.locator("#screen [data-view]").wait_for()
+            if screen == "provider":
+                page.get_by_test_id("plan-month").click()
+                page.get_by_test_id("problem").wait_for()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                print(f"{screen} {language} {width}: {wide} px wide")
+            page.screenshot(path=folder / f"{screen}-{language}-{scheme}-{width}.png", full_page=True)
+            if screen in set(PaymentStage):
+                page.goto(f"{base}/pay/return?payment={UUID(int=1)}")
+                page.screenshot(path=folder / f"return-{screen}-{language}-{scheme}-{width}.png", full_page=True)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for screen in _SCREENS:
+            for language, scheme, width, themed in (
+                ("ru", "light", 390, True),
+                ("ru", "dark", 320, True),
+                ("en", "dark", 390, False),
+                ("en", "light", 320, False),
+            ):
+                _take(browser, folder, screen, language, scheme, width, themed)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "var/screenshots/web"))

@@ -1,0 +1,194 @@
+"""A shop whose use cases are small fakes, and the web edge before it."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView
+from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.errors import UnknownPayment, UnknownPlan, UnknownSubscription
+from node_a.domain.keys import Key
+from node_a.domain.money import Money
+from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.payment import Payment, PaymentId, PaymentState, Shop
+from node_a.domain.plan import Plan
+from node_a.domain.subscription import SubscriptionState
+from node_a.web import Web, create_app
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+BOT_TOKEN = "42:TEST"
+ANNA = CustomerId(7_000_000_001)
+PROVIDER_ADDRESS = "185.71.76.5"
+LINK_TOKEN = "Zm9yIHRlc3RzIG9ubHkgYW5kIG5vdCBhIHNlY3JldCA"
+VLESS = "vless://00000000-0000-4000-8000-000000000001@de1.test:2053?security=reality#DE"
+SHADOWSOCKS = "ss://2022-blake3-aes-128-gcm:c2VydmVy%3AdXNlcg@de1.test:443#DE"
+PLANS = {
+    plan.code: plan
+    for plan in (
+        Plan("month", 30, Money(19900), 100 * 10**9),
+        Plan("quarter", 90, Money(49900), 100 * 10**9),
+        Plan("year", 365, Money(179900)),
+    )
+}
+
+
+def signed(fields: dict[str, str], token: str = BOT_TOKEN) -> str:
+    """Init data as Telegram signs it."""
+    lines = "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
+    secret = hmac.digest(b"WebAppData", token.encode(), hashlib.sha256)
+    proof = hmac.new(secret, lines.encode(), hashlib.sha256).hexdigest()
+    return urlencode({**fields, "hash": proof}, quote_via=quote, safe="")
+
+
+def init_data(id: int = ANNA, language: str | None = "en", at: datetime = NOW) -> str:
+    user: dict[str, Any] = {"id": id, "first_name": "Anna"}
+    if language:
+        user["language_code"] = language
+    return signed({"user": json.dumps(user), "auth_date": str(int(at.timestamp())), "signature": "s", "query_id": ""})
+
+
+def tma(id: int = ANNA, language: str | None = "en", at: datetime = NOW) -> dict[str, str]:
+    return {"Authorization": f"tma {init_data(id, language, at)}"}
+
+
+def a_subscription(
+    *, days: int = 12, preparing: int = 0, keys: Iterable[str] = (VLESS, SHADOWSOCKS)
+) -> SubscriptionView:
+    active = days > 0
+    labels = {"vless": "🇩🇪 Германия 1 · VLESS", "ss": "🇩🇪 Германия 1 · Shadowsocks"}
+    labelled = [
+        LabelledKey(labels[link.split(":")[0]], Key(NodeCode("de1"), Protocol.VLESS, link)) for link in keys if active
+    ]
+    return SubscriptionView(
+        state=SubscriptionState.ACTIVE if active else SubscriptionState.EXPIRED,
+        ends_at=NOW + timedelta(days=days),
+        days_left=max(days, 0),
+        plan=PLANS["month"] if active else None,
+        keys=labelled,
+        preparing=preparing,
+        link=f"http://shop.test/sub/{LINK_TOKEN}",
+    )
+
+
+def a_payment(number: int = 1, customer_id: CustomerId = ANNA, plan: Plan = PLANS["month"]) -> Payment:
+    return Payment(
+        PaymentId(UUID(int=number)),
+        customer_id,
+        plan,
+        Shop("shop", test=True),
+        opened_at=NOW,
+        state=PaymentState.PENDING,
+        provider_id=f"provider-{number}",
+        link=f"https://pay.test/{number}",
+    )
+
+
+@dataclass
+class FakeShop:
+    """What the web edge sees of the shop. An exception in `failing` is raised by the use case of that name."""
+
+    now: datetime = NOW
+    default_language: Language = Language.RUSSIAN
+    missing: str | None = None
+    subscription: SubscriptionView | None = None
+    pay_link: str = "https://pay.test/{number}"
+    failing: dict[str, Exception] = field(default_factory=dict)
+    payments: dict[PaymentId, PaymentView] = field(default_factory=dict)
+    registered: list[CustomerId] = field(default_factory=list)
+    nudges: list[tuple[PaymentId | None, str | None]] = field(default_factory=list)
+
+    def fail(self, name: str) -> None:
+        if name in self.failing:
+            raise self.failing[name]
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def is_ready(self) -> str | None:
+        return self.missing
+
+    def register(self, id: CustomerId, language_code: str | None) -> Customer:
+        self.fail("register")
+        self.registered.append(id)
+        return Customer(id, Language.best_for(language_code, self.default_language))
+
+    def open_payment(self, customer_id: CustomerId, plan_code: str) -> Payment:
+        self.fail("open_payment")
+        if plan_code not in PLANS:
+            raise UnknownPlan(plan_code)
+        number = len(self.payments) + 1
+        payment = replace(a_payment(number, customer_id, PLANS[plan_code]), link=self.pay_link.format(number=number))
+        self.payments[payment.id] = PaymentView(payment, PaymentStage.WAITING)
+        return payment
+
+    def show_subscription(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:
+        self.fail("show_subscription")
+        return self.subscription
+
+    def show_payment(self, id: PaymentId, customer_id: CustomerId | None, language: Language) -> PaymentView:
+        self.fail("show_payment")
+        view = self.payments.get(id)
+        if view is None or customer_id not in {None, view.payment.customer_id}:
+            raise UnknownPayment(str(id))
+        return view if customer_id else replace(view, subscription=None)
+
+    def open_link(self, token: str) -> SubscriptionView:
+        self.fail("open_link")
+        if token != LINK_TOKEN or self.subscription is None:
+            raise UnknownSubscription("unknown")
+        return self.subscription
+
+    def nudge(self, id: PaymentId | None, provider_id: str | None) -> bool:
+        self.fail("nudge")
+        self.nudges.append((id, provider_id))
+        return id in self.payments
+
+    def stage(self, stage: PaymentStage, subscription: SubscriptionView | None = None) -> PaymentId:
+        """There is a payment at this stage."""
+        payment = a_payment(len(self.payments) + 1)
+        self.payments[payment.id] = PaymentView(payment, stage, subscription)
+        return payment.id
+
+    def move(self, id: PaymentId, stage: PaymentStage, subscription: SubscriptionView | None = None) -> None:
+        self.payments[id] = PaymentView(self.payments[id].payment, stage, subscription)
+
+    def web(self, **changes: Any) -> Web:
+        needs = Web(
+            public_url="https://shop.test",
+            bot_username="qent_bot",
+            bot_token=BOT_TOKEN,
+            telegram_script_url="https://telegram.org/js/telegram-web-app.js",
+            telegram_script_file=None,
+            frame_ancestors=["https://web.telegram.org"],
+            init_data_max_age=timedelta(hours=1),
+            trusted_proxies=0,
+            is_provider_address=lambda address: address == PROVIDER_ADDRESS,
+            shop_name="QentVPN",
+            support_contact="@qent_support",
+            default_language=self.default_language,
+            plans=PLANS,
+            clock=self.clock,
+            is_ready=self.is_ready,
+            register=self.register,
+            open_payment=self.open_payment,
+            show_subscription=self.show_subscription,
+            show_payment=self.show_payment,
+            open_link=self.open_link,
+            nudge=self.nudge,
+        )
+        return replace(needs, **changes)
+
+    def app(self, **changes: Any) -> Flask:
+        return create_app(self.web(**changes))
+
+    def client(self, **changes: Any) -> FlaskClient:
+        return self.app(**changes).test_client()

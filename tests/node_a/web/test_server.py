@@ -1,0 +1,109 @@
+"""gunicorn in our process, for real: it serves, keeps its logs in order, and ends in time."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.node_a.web.shop import LINK_TOKEN
+
+PROJECT = Path(__file__).parents[3]
+GRACE = 4
+
+
+@dataclass
+class Server:
+    address: str
+    process: subprocess.Popen[str]
+    home: Path
+
+    def wait_for(self, word: str) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.strip() == word:
+                return
+        pytest.fail(f"the server ended before it said {word!r}")
+
+    def end(self) -> tuple[float, str]:
+        """Seconds from SIGTERM to the end, and everything logged."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=15)
+        return time.monotonic() - began, errors
+
+
+@contextmanager
+def a_server(home: Path) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.node_a.web.serve_for_test", str(port), str(GRACE)],
+        cwd=PROJECT,
+        env={**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        server = Server(f"http://127.0.0.1:{port}", process, home)
+        server.wait_for("ready")
+        yield server
+    finally:
+        children = []
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        process.kill()
+        process.communicate()
+
+
+def test_it_serves_logs_through_our_own_handler_and_ends_at_once_when_idle(tmp_path: Path) -> None:
+    with a_server(tmp_path) as server:
+        assert httpx.get(f"{server.address}/healthz").text == "ok\n"
+        assert httpx.get(f"{server.address}/app").status_code == 200
+        assert httpx.get(f"{server.address}/sub/{LINK_TOKEN}").status_code == 404
+        assert [len(psutil.Process(server.process.pid).children())] == [1]
+        seconds, errors = server.end()
+    assert server.process.returncode == 0
+    assert seconds < GRACE
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert [line["route"] for line in lines if line["event"] == "request"] == ["/app"]
+    assert {line["process"] for line in lines} == {"web"}
+    assert LINK_TOKEN not in errors
+    assert list(tmp_path.iterdir()) == []  # no control socket under the home directory
+
+
+def test_a_hung_request_does_not_hold_the_end(tmp_path: Path) -> None:
+    with a_server(tmp_path) as server:
+
+        def ask() -> None:
+            with suppress(httpx.HTTPError):
+                httpx.get(f"{server.address}/hang", timeout=20)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        server.wait_for("hanging")
+        worker = psutil.Process(server.process.pid).children()[0]
+        seconds, errors = server.end()
+        asking.join()
+    assert seconds <= GRACE
+    assert server.process.returncode == 0
+    assert not worker.is_running()
+    last = [json.loads(line) for line in errors.splitlines()][-1]
+    assert "ending with 1 unfinished requests" in last["event"]
+    assert "hanging-sdk" in last["event"]

@@ -1,0 +1,48 @@
+"""What letters are about, for tests that read them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from node_a.application.overview import LabelledKey, SubscriptionView
+from node_a.application.statistics import ServerView
+from node_a.domain.keys import Key, key_link
+from node_a.domain.node import NodeObservation, Protocol
+from node_a.domain.subscription import SubscriptionState
+from tests.builders import DAY, MONTH, NOW, a_node
+
+LINK = "https://shop.example.org/sub/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def a_key(number: int = 1) -> LabelledKey:
+    node = a_node(f"de{number}")
+    label = f"🇩🇪 Германия & Ко <{number}> · VLESS"
+    link = key_link(node, Protocol.VLESS, "11111111-2222-4333-8444-555555555555", label)
+    return LabelledKey(label, Key(node.code, Protocol.VLESS, link))
+
+
+def a_view(**changes: Any) -> SubscriptionView:
+    view = SubscriptionView(
+        state=SubscriptionState.ACTIVE,
+        ends_at=NOW + 30 * DAY,
+        days_left=30,
+        plan=MONTH,
+        keys=[a_key()],
+        preparing=0,
+        link=LINK,
+    )
+    return replace(view, **changes)
+
+
+def a_server(seconds_ago: int = 15, **changes: Any) -> ServerView:
+    seen = NodeObservation(
+        NOW,
+        vless_ready=True,
+        shadowsocks_ready=True,
+        cpu_percent=12.4,
+        memory_used=1_200_000_000,
+        memory_total=4_000_000_000,
+        connected_users=17,
+        users=134,
+    )
+    return ServerView(a_node(), replace(seen, **changes), timedelta(seconds=seconds_ago))
