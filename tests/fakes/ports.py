@@ -1,12 +1,13 @@
 """Fakes at the ports: small, honest about failure, and in the domain's words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node_a.application.ports import Letter
 from node_a.domain.access import AccessId, WantedAccess
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import ShopError
-from node_a.domain.node import NodeObservation
+from node_a.domain.node import NodeObservation, Protocol
 from node_a.domain.payment import Outcome, OutcomeStatus, Payment, PaymentId
 from tests.builders import NOW
 
@@ -62,7 +63,7 @@ class FakeNode:
 
     held: dict[AccessId, WantedAccess] = field(default_factory=dict)
     applied: list[WantedAccess] = field(default_factory=list)
-    fails_with: dict[str, ShopError] = field(default_factory=dict)
+    fails_with: Mapping[Protocol, ShopError] = field(default_factory=dict)
     observation: NodeObservation = field(default_factory=lambda: NodeObservation(NOW, True, True, cpu_percent=12.0))
 
     async def apply(self, wanted: WantedAccess) -> None:

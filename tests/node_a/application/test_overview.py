@@ -1,0 +1,123 @@
+"""What a customer may see, and nobody else."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from node_a.application.overview import PaymentStage
+from node_a.domain.customer import CustomerId, Language
+from node_a.domain.errors import NodeUnavailable, UnknownPayment, UnknownSubscription
+from node_a.domain.money import Money
+from node_a.domain.node import Protocol
+from node_a.domain.payment import Payment, PaymentId
+from node_a.domain.subscription import SubscriptionId, SubscriptionState
+from tests.builders import ANNA, DAY, MONTH, NOW, RING
+from tests.fakes.shop import ShopUnderTest
+
+RUSSIAN = Language.RUSSIAN
+DOWN = {protocol: NodeUnavailable("down") for protocol in Protocol}
+
+
+def stage(shop: ShopUnderTest, payment: Payment) -> PaymentStage:
+    return shop.show_payment(payment.id, ANNA.id, RUSSIAN).stage
+
+
+def test_whoever_never_bought_has_no_subscription(shop: ShopUnderTest) -> None:
+    assert shop.show_subscription(ANNA.id, RUSSIAN) is None
+
+
+def test_a_customer_sees_state_keys_and_link_in_the_own_language(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+
+    view = shop.show_subscription(ANNA.id, Language.ENGLISH)
+
+    assert view is not None
+    assert view.state is SubscriptionState.ACTIVE
+    assert (view.ends_at, view.days_left, view.plan) == (NOW + 30 * DAY, 30, MONTH)
+    assert [labelled.label for labelled in view.keys] == ["Germany de1 · VLESS", "Germany de1 · Shadowsocks"]
+    assert view.preparing == 0
+    assert view.link == f"https://shop.example.org/sub/{RING.link_token(shop.subscription())}"
+
+
+def test_an_expired_customer_sees_no_keys_but_the_end(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    shop.passes(31 * DAY)
+
+    view = shop.show_subscription(ANNA.id, RUSSIAN)
+
+    assert view is not None
+    assert view.state is SubscriptionState.EXPIRED
+    assert (view.keys, view.days_left, view.preparing) == ([], 0, 0)
+
+
+def test_the_waiting_screen_tells_every_step_of_the_truth(shop: ShopUnderTest) -> None:
+    shop.node.fails_with = DOWN
+    payment = shop.chooses()
+    assert stage(shop, payment) is PaymentStage.WAITING
+
+    shop.provider.pays(payment)
+    assert stage(shop, payment) is PaymentStage.WAITING, "only the provider's word to us counts"
+    shop.nudge(payment.id, None)
+    shop.works()
+    assert stage(shop, payment) is PaymentStage.PREPARING
+
+    shop.passes(timedelta(seconds=16))
+    assert stage(shop, payment) is PaymentStage.SLOW
+
+    shop.node.fails_with = {}
+    shop.passes(timedelta(minutes=2))
+    shop.works()
+    shown = shop.show_payment(payment.id, ANNA.id, RUSSIAN)
+    assert shown.stage is PaymentStage.READY
+    assert shown.subscription is not None
+    assert len(shown.subscription.keys) == 2
+
+
+def test_a_declined_an_abandoned_and_a_disputed_payment_are_shown_as_such(shop: ShopUnderTest) -> None:
+    declined = shop.chooses()
+    shop.provider.cancels(declined, "expired_on_confirmation")
+    shop.nudge(declined.id, None)
+    shop.works()
+    disputed = shop.chooses()
+    shop.provider.pays(disputed, amount=Money(1))
+    shop.nudge(disputed.id, None)
+    shop.works()
+    abandoned = replace(shop.payment(disputed), id=PaymentId(uuid4()), provider_id=None).abandoned(NOW)
+    with shop.database.open_ledger() as ledger:
+        ledger.payments.add(abandoned, NOW)
+
+    assert stage(shop, declined) is PaymentStage.DECLINED
+    assert stage(shop, disputed) is PaymentStage.DISPUTED
+    assert stage(shop, abandoned) is PaymentStage.ABANDONED
+
+
+def test_nobody_sees_another_customers_payment(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+
+    with pytest.raises(UnknownPayment):
+        shop.show_payment(payment.id, CustomerId(2), RUSSIAN)
+    with pytest.raises(UnknownPayment):
+        shop.show_payment(PaymentId(uuid4()), ANNA.id, RUSSIAN)
+
+
+def test_whoever_only_holds_a_payments_id_sees_its_stage_and_no_keys(shop: ShopUnderTest) -> None:
+    payment = shop.buys_and_gets()
+
+    shown = shop.show_payment(payment.id, None, RUSSIAN)
+
+    assert shown.stage is PaymentStage.READY
+    assert shown.subscription is None
+
+
+def test_the_link_gives_the_keys_and_every_wrong_token_the_same_refusal(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    token = RING.link_token(shop.subscription())
+    stranger = RING.link_token(replace(shop.subscription(), id=SubscriptionId(uuid4())))
+    rotated = RING.link_token(replace(shop.subscription(), rotation=1))
+
+    assert len(shop.open_link(token).keys) == 2
+    for wrong in ("", "nonsense", stranger, rotated, token[:-1], token + "A"):
+        with pytest.raises(UnknownSubscription):
+            shop.open_link(wrong)
