@@ -31,7 +31,13 @@ from node_a.application.checkout import OpenPayment
 from node_a.application.delivery import DeliverMessage
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
-from node_a.application.overview import OpenSubscriptionLink, ShowPayment, ShowSubscription, ViewSubscription
+from node_a.application.overview import (
+    OpenSubscriptionLink,
+    ShowOpenPayment,
+    ShowPayment,
+    ShowSubscription,
+    ViewSubscription,
+)
 from node_a.application.ports import Messenger, NewIds, NodeGateway, PaymentProvider
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.registration import RegisterCustomer
@@ -272,6 +278,7 @@ class Application:
                     new_ids=self.new_ids,
                 ),
                 show_subscription=self.show_subscription,
+                show_open_payment=ShowOpenPayment(read_ledger=reads, clock=now),
                 show_payment=ShowPayment(read_ledger=reads, view=self.view, clock=now),
                 open_link=OpenSubscriptionLink(read_ledger=reads, view=self.view, ring=self.ring),
                 nudge=NudgePayment(open_ledger=opens, clock=now),

@@ -8,11 +8,9 @@ from typing import Final
 from node_a.application.ports import Clock, DescribePlan, Ledger, NewIds, OpenLedger, PaymentProvider
 from node_a.domain.customer import Customer, CustomerId, Standing
 from node_a.domain.errors import CustomerBanned, UnknownPlan
-from node_a.domain.payment import CREATION_REPEATED_FOR, FIRST_CHECK, Payment, PaymentState, Shop
+from node_a.domain.payment import FIRST_CHECK, Payment, PaymentState, Shop
 from node_a.domain.plan import Plan
 
-# The provider's link lives an hour; nobody should be sent to one that dies while they look for their card.
-LINK_REUSED_FOR: Final = timedelta(minutes=45)
 # Longer than all time-outs of one creation, so that the worker does not repeat it while it still runs.
 CREATION_LEFT_ALONE_FOR: Final = timedelta(seconds=60)
 
@@ -57,9 +55,8 @@ class OpenPayment:
 
     def _reusable(self, ledger: Ledger, customer_id: CustomerId, plan: Plan, now: datetime) -> Payment | None:
         for payment in ledger.payments.open_of(customer_id):
-            pending = payment.state is PaymentState.PENDING
-            age_limit = LINK_REUSED_FOR if pending else CREATION_REPEATED_FOR
-            if payment.plan == plan and payment.shop == self.shop and now < payment.opened_at + age_limit:
+            opening = payment.state is PaymentState.OPENING and payment.creation_may_be_repeated(now)
+            if payment.plan == plan and payment.shop == self.shop and (opening or payment.can_be_paid(now)):
                 return payment
         return None
 

@@ -112,6 +112,18 @@ class OpenSubscriptionLink:
             return self.view(ledger, subscription, customer.language if customer else Language.RUSSIAN)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowOpenPayment:
+    """The newest payment that the customer could still pay; None when there is none."""
+
+    read_ledger: OpenLedger
+    clock: Clock
+
+    def __call__(self, customer_id: CustomerId) -> Payment | None:
+        with self.read_ledger() as ledger:
+            return next((one for one in ledger.payments.open_of(customer_id) if one.can_be_paid(self.clock())), None)
+
+
 class PaymentStage(StrEnum):
     """What the waiting screen says."""
 

@@ -14,6 +14,8 @@ PaymentId = NewType("PaymentId", UUID)
 
 # The provider makes a *new* payment of an old key after 24 hours; a creation is repeated for much less.
 CREATION_REPEATED_FOR: Final = timedelta(minutes=15)
+# The provider's link lives an hour.
+LINK_GIVEN_FOR: Final = timedelta(minutes=45)
 FIRST_CHECK: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=10)
 # A link lives an hour; a bank may take a day to say yes.
@@ -91,6 +93,10 @@ class Payment:
     def source(self) -> str:
         """The reason that a grant names for the days of this payment."""
         return f"payment:{self.id}"
+
+    def can_be_paid(self, now: datetime) -> bool:
+        """Whether its link may be given to somebody who then still looks for a card."""
+        return self.state is PaymentState.PENDING and now < self.opened_at + LINK_GIVEN_FOR
 
     def creation_may_be_repeated(self, now: datetime) -> bool:
         return now < self.opened_at + CREATION_REPEATED_FOR

@@ -40,7 +40,14 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
         customer = identify(requests)
         subscription = web.show_subscription(customer.id, customer.language)
         polling = POLLING if subscription and subscription.preparing else None
-        return pages("home.html", customer.language, subscription=subscription, offers=offers, polling=polling)
+        return pages(
+            "home.html",
+            customer.language,
+            subscription=subscription,
+            open_payment=web.show_open_payment(customer.id),
+            offers=offers,
+            polling=polling,
+        )
 
     @blueprint.post("/app/payments")
     def buy() -> tuple[str, int]:

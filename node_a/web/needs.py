@@ -12,11 +12,12 @@ from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.plan import Plan
 
-# The use cases, by what they take and give: RegisterCustomer, OpenPayment, ShowSubscription, ShowPayment,
-# OpenSubscriptionLink, NudgePayment.
+# The use cases, by what they take and give: RegisterCustomer, OpenPayment, ShowSubscription, ShowOpenPayment,
+# ShowPayment, OpenSubscriptionLink, NudgePayment.
 Register = Callable[[CustomerId, str | None], Customer]
 OpenPayment = Callable[[CustomerId, str], Payment]
 ShowSubscription = Callable[[CustomerId, Language], SubscriptionView | None]
+ShowOpenPayment = Callable[[CustomerId], Payment | None]
 ShowPayment = Callable[[PaymentId, CustomerId | None, Language], PaymentView]
 OpenLink = Callable[[str], SubscriptionView]
 Nudge = Callable[[PaymentId | None, str | None], bool]
@@ -47,6 +48,7 @@ class Web:
     register: Register
     open_payment: OpenPayment
     show_subscription: ShowSubscription
+    show_open_payment: ShowOpenPayment
     show_payment: ShowPayment
     open_link: OpenLink
     nudge: Nudge

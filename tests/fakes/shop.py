@@ -19,7 +19,13 @@ from node_a.application.delivery import DeliverMessage
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
 from node_a.application.notices import KeysReady, Notice
-from node_a.application.overview import OpenSubscriptionLink, ShowPayment, ShowSubscription, ViewSubscription
+from node_a.application.overview import (
+    OpenSubscriptionLink,
+    ShowOpenPayment,
+    ShowPayment,
+    ShowSubscription,
+    ViewSubscription,
+)
 from node_a.application.ports import Letter, NewIds
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.registration import RegisterCustomer
@@ -103,6 +109,7 @@ class ShopUnderTest:
         self.remind_customer = RemindCustomer(**opens, **timed)
         self.expire_subscription = ExpireSubscription(**opens, **timed)
         self.show_subscription = ShowSubscription(**reads, view=self.view)
+        self.show_open_payment = ShowOpenPayment(**reads, **clock)
         self.show_payment = ShowPayment(**reads, **clock, view=self.view)
         self.open_link = OpenSubscriptionLink(**reads, view=self.view, ring=RING)
 

@@ -250,7 +250,7 @@ function tapped(event) {
   const target = /** @type {Element} */ (event.target);
   const element = /** @type {HTMLElement | null} */ (target.closest("[data-action]"));
   if (!element) return;
-  const { action, plan } = element.dataset;
+  const { action, plan, payment } = element.dataset;
   if (action === "copy") return void copy(element);
   if (action === "close") return tell("web_app_close");
   if (action === "open") {
@@ -264,6 +264,7 @@ function tapped(event) {
   if (main.getAttribute("aria-busy")) return; // one order at a time
   element.classList.add("pressed");
   if (action === "buy" && plan) buy(plan);
+  else if (action === "payment" && payment) go(() => ask(`/app/payments/${payment}`));
   else if (action === "home") home();
   else if (action === "retry") again();
 }

@@ -75,6 +75,16 @@ def test_the_waiting_screen_tells_every_step_of_the_truth(shop: ShopUnderTest) -
     assert len(shown.subscription.keys) == 2
 
 
+def test_whoever_walked_away_may_go_on_while_the_link_lives(shop: ShopUnderTest) -> None:
+    assert shop.show_open_payment(ANNA.id) is None
+    payment = shop.chooses()
+
+    assert shop.show_open_payment(ANNA.id) == shop.payment(payment)
+    assert shop.show_open_payment(CustomerId(2)) is None
+    shop.passes(timedelta(minutes=46))
+    assert shop.show_open_payment(ANNA.id) is None
+
+
 def test_a_declined_an_abandoned_and_a_disputed_payment_are_shown_as_such(shop: ShopUnderTest) -> None:
     declined = shop.chooses()
     shop.provider.cancels(declined, "expired_on_confirmation")

@@ -100,6 +100,7 @@ class FakeShop:
     default_language: Language = Language.RUSSIAN
     missing: str | None = None
     subscription: SubscriptionView | None = None
+    open_to_pay: Payment | None = None
     pay_link: str = "https://pay.test/{number}"
     failing: dict[str, Exception] = field(default_factory=dict)
     payments: dict[PaymentId, PaymentView] = field(default_factory=dict)
@@ -133,6 +134,9 @@ class FakeShop:
     def show_subscription(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:
         self.fail("show_subscription")
         return self.subscription
+
+    def show_open_payment(self, customer_id: CustomerId) -> Payment | None:
+        return self.open_to_pay
 
     def show_payment(self, id: PaymentId, customer_id: CustomerId | None, language: Language) -> PaymentView:
         self.fail("show_payment")
@@ -181,6 +185,7 @@ class FakeShop:
             register=self.register,
             open_payment=self.open_payment,
             show_subscription=self.show_subscription,
+            show_open_payment=self.show_open_payment,
             show_payment=self.show_payment,
             open_link=self.open_link,
             nudge=self.nudge,

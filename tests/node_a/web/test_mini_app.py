@@ -19,6 +19,7 @@ from tests.node_a.web.shop import (
     ANNA,
     LINK_TOKEN,
     NOW,
+    PLANS,
     SHADOWSOCKS,
     VLESS,
     FakeShop,
@@ -92,6 +93,17 @@ def test_home_with_a_subscription_shows_its_days_keys_and_link() -> None:
     assert "Готовим ещё 2 ключа" in home
     assert 'data-testid="plan-month"' in home
     assert 'data-poll-path="/app/home"' in home  # "will appear by themselves" is a promise
+
+
+def test_home_leads_back_to_a_payment_that_can_still_be_paid() -> None:
+    shop = FakeShop()
+    assert 'data-testid="open-payment"' not in shop.client().get("/app/home", headers=tma()).text
+    shop.open_to_pay = a_payment(5, ANNA, next(iter(PLANS.values())))
+
+    home = shop.client().get("/app/home", headers=tma()).text
+
+    assert 'data-testid="open-payment"' in home
+    assert f'data-action="payment" data-payment="{shop.open_to_pay.id}"' in home
 
 
 def test_home_after_the_end_offers_renewal_and_no_keys() -> None:
