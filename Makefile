@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := node_a shared sandbox tests
+PACKAGES := node_a shared sandbox tests bench
 BROWSER := tests/browser
 
 # A stamp is named after its lock's content and made last: an interrupted installation leaves none.

@@ -242,6 +242,8 @@ class Application:
         """None, or what is missing before customers can be served."""
         try:
             ready = is_up_to_date(self.engine)
+        except ModuleNotFoundError as error:
+            return f"the database of DATABASE_URL needs the Python package {error.name}, which is not installed"
         except SQLAlchemyError as error:
             return f"the database cannot be opened ({type(error).__name__}): look at DATABASE_URL"
         return None if ready else "the database is not at this release: run `python -m node_a migrate`"

@@ -79,13 +79,13 @@ def _https(value: str) -> str:
 
 
 def _proxy(value: SecretStr) -> SecretStr:
-    say = "must be an address such as socks5://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
+    say = "must be the address of an HTTP proxy, such as http://USER:PASSWORD@HOST:PORT"
     try:
         parts = urlsplit(value.get_secret_value())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(say) from error
-    if not host or parts.scheme not in {"http", "https", "socks4", "socks5", "socks5h"}:
+    if not host or parts.scheme not in {"http", "https"}:
         raise ValueError(say)
     return value
 
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
         Field(description="the bot's name without the @, from @BotFather")
     )
     telegram_api_url: _Https = Field("https://api.telegram.org", description="where Telegram's Bot API is")
-    telegram_proxy: _Proxy | None = Field(None, description="http://… or socks5://…, or leave it out")
+    telegram_proxy: _Proxy | None = Field(None, description="an HTTP proxy, http://…, or leave it out")
     telegram_script_url: _Https = Field(
         "https://telegram.org/js/telegram-web-app.js", description="where the Mini App gets Telegram's script"
     )

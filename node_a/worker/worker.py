@@ -14,7 +14,7 @@ from node_a.worker.desk import Desk
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # How often the database is asked whether anybody wrote: 5 µs each time on SQLite.
-LOOK: Final = 0.02
+LOOK: Final = 0.01
 # How often the agenda is read although nobody wrote: some work becomes due by time alone.
 TICK: Final = 0.25
 OBSERVE_EVERY: Final = 30.0

@@ -183,6 +183,16 @@ def test_a_changed_key_secret_is_refused_by_name(environment: dict[str, str], tm
     assert "KEY_SECRETS__1 is not the secret that made the keys" in result.stderr
 
 
+def test_a_database_without_its_driver_is_said_so(environment: dict[str, str], tmp_path: Path) -> None:
+    environment["DATABASE_URL"] = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+
+    result = run("check", environment, tmp_path)
+
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "DATABASE_URL" in result.stderr
+
+
 def test_wrong_plans_and_an_unusable_database_are_both_named(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("plans = 1", encoding="utf-8")
     (tmp_path / "folder").mkdir()

@@ -79,7 +79,7 @@ def test_everything_can_be_set() -> None:
             "YOOKASSA_TEST_SHOP": "true",
             "LOG_LEVEL": "debug",
             "KEY_SECRETS__10": "x" * 32,
-            "TELEGRAM_PROXY": "socks5://user:not-a-password@127.0.0.1:1080",
+            "TELEGRAM_PROXY": "http://user:not-a-password@127.0.0.1:1080",
             "DATABASE_URL": "postgresql+psycopg://qent:not-a-password-either@db/qent",
             "NODES__NL2__STATE": "Draining",
             **{f"NODES__NL2__{name}": value for name, value in NODE.items()},
