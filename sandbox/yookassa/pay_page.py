@@ -17,7 +17,7 @@ _STATE = Template((_PAGES / "state.html").read_text(encoding="utf-8"))
 
 # No form-action: Chromium applies it to the redirect after the form too, and the shop is elsewhere.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

@@ -1,7 +1,6 @@
 """The Mini App in a real browser, with fake use cases behind it."""
 
 import re
-import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,31 +10,23 @@ from typing import Any
 import pytest
 from flask import Flask
 from markupsafe import escape
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from node_a.application.overview import PaymentStage
 from node_a.domain.errors import ProviderUnavailable
 from sandbox.telegram.init_data import THEMES
+from tests.chromium import IN_CHROMIUM, chromium
 from tests.node_a.web.preview import launch
 from tests.node_a.web.serving import served
 from tests.node_a.web.shop import LINK_TOKEN, VLESS, FakeShop, a_subscription
 
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    # Chromium's end closes pipes of the driver in an order that Python warns about.
-    pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

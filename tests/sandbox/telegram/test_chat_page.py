@@ -1,7 +1,6 @@
 """The chat page in a real browser: a whole conversation with a Mini App in it."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,9 +10,9 @@ from playwright.async_api import Page, async_playwright, expect
 from telebot import types
 from telebot.async_telebot import AsyncTeleBot
 
+from tests.chromium import IN_CHROMIUM, LAUNCH
 from tests.sandbox.telegram.conftest import USER, Telegram
 
-CHROMIUM = shutil.which("chromium")
 MINI_APP = """<!doctype html><title>Test app</title><link rel="icon" href="data:,">
 <script src="{script}"></script>
 <button id="pay">Pay</button><p id="who"></p><p id="asked"></p>
@@ -29,10 +28,7 @@ MINI_APP = """<!doctype html><title>Test app</title><link rel="icon" href="data:
   app.ready();
 </script>"""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the path"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture
@@ -80,9 +76,7 @@ async def answering(bot: AsyncTeleBot, shop: TestServer) -> AsyncIterator[None]:
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+        browser = await playwright.chromium.launch(**LAUNCH)
         page = await browser.new_page(viewport={"width": 390, "height": 844})
         page.set_default_timeout(5000)
         yield page
