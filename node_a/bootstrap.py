@@ -255,6 +255,7 @@ class Application:
                 public_url=settings.public_url,
                 bot_username=settings.telegram_bot_username,
                 bot_token=settings.telegram_bot_token.get_secret_value(),
+                telegram_link_url=settings.telegram_link_url,
                 telegram_script_url=settings.telegram_script_url,
                 telegram_script_file=settings.telegram_script_file,
                 frame_ancestors=settings.frame_ancestors,

@@ -216,6 +216,9 @@ class Settings(BaseSettings):
     )
     telegram_api_url: _Https = Field("https://api.telegram.org", description="where Telegram's Bot API is")
     telegram_proxy: _Proxy | None = Field(None, description="an HTTP proxy, http://…, or leave it out")
+    telegram_link_url: _Https = Field(
+        "https://t.me", description="where links into Telegram lead, https://t.me or a mirror of it"
+    )
     telegram_script_url: _Https = Field(
         "https://telegram.org/js/telegram-web-app.js", description="where the Mini App gets Telegram's script"
     )

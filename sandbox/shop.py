@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from sandbox.stand_ins import PANEL_USERNAME, SHOP_ID, StandIns
+from sandbox.stand_ins import BOT_USERNAME, PANEL_USERNAME, SHOP_ID, StandIns
 from sandbox.state import Ports, Secrets, ports_of, secrets_of
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -46,8 +46,9 @@ class Shop:
             "DATABASE_URL": f"sqlite:///{self.directory / 'node_a.db'}",
             "LOG_FORMAT": "json",
             "TELEGRAM_BOT_TOKEN": secrets.bot_token,
-            "TELEGRAM_BOT_USERNAME": "qent_sandbox_bot",
+            "TELEGRAM_BOT_USERNAME": BOT_USERNAME,
             "TELEGRAM_API_URL": self.chat_url,
+            "TELEGRAM_LINK_URL": self.chat_url,
             "TELEGRAM_SCRIPT_URL": f"{self.chat_url}/telegram-web-app.js",
             "OPERATORS": "1",
             "SUPPORT_CONTACT": "@qent_sandbox_support",

@@ -18,6 +18,7 @@ from sandbox.store import Store
 from sandbox.troubles import Troubles
 
 PANEL_USERNAME: Final = "sandbox"
+BOT_USERNAME: Final = "qent_sandbox_bot"
 SHOP_ID: Final = "100500"
 
 
@@ -64,7 +65,10 @@ class StandIns:
     def _apps(self) -> list[tuple[int, web.Application]]:
         ports, secrets = self._ports, self._secrets
         telegram = sandbox.telegram.create_app(
-            token=secrets.bot_token, store=self._store("telegram"), troubles=self.troubles
+            token=secrets.bot_token,
+            store=self._store("telegram"),
+            troubles=self.troubles,
+            bot_username=BOT_USERNAME,
         )
         yookassa = sandbox.yookassa.create_app(
             shop_id=SHOP_ID,

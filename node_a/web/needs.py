@@ -26,13 +26,15 @@ Nudge = Callable[[PaymentId | None, str | None], bool]
 @dataclass(frozen=True, kw_only=True)
 class Web:
     """`public_url`: how customers reach us, without "/" at the end; `bot_username`: without "@";
-    `telegram_script_url`: where Telegram's own script comes from, unless we serve a copy, `telegram_script_file`;
+    `telegram_link_url`: what leads into Telegram, https://t.me; `telegram_script_url`: where Telegram's own script
+    comes from, unless `telegram_script_file` is a copy that we serve;
     `frame_ancestors`: origins that may show the Mini App in a frame; `trusted_proxies`: how many stand before us;
     `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing."""
 
     public_url: str
     bot_username: str
     bot_token: str = field(repr=False)
+    telegram_link_url: str
     telegram_script_url: str
     telegram_script_file: Path | None
     frame_ancestors: Sequence[str]
@@ -56,7 +58,14 @@ class Web:
     @property
     def bot_url(self) -> str:
         """The way to the chat with the bot, from any browser."""
-        return f"https://t.me/{self.bot_username}"
+        return f"{self.telegram_link_url}/{self.bot_username}"
+
+    @property
+    def support_url(self) -> str | None:
+        """A link for the contact, where it is one that a browser can open."""
+        if self.support_contact.startswith("@"):
+            return f"{self.telegram_link_url}/{self.support_contact[1:]}"
+        return self.support_contact if self.support_contact.startswith(("https://", "http://")) else None
 
     @property
     def telegram_script(self) -> str:

@@ -47,14 +47,7 @@ def _environment(language: Language, web: Web, assets: dict[str, str]) -> Enviro
         shop_name=web.shop_name,
         bot_url=web.bot_url,
         support=web.support_contact,
-        support_url=_support_url(web.support_contact),
+        support_url=web.support_url,
         telegram_script=web.telegram_script,
     )
     return environment
-
-
-def _support_url(contact: str) -> str | None:
-    """A link for the contact, where it is one that a browser can open."""
-    if contact.startswith("@"):
-        return f"https://t.me/{contact[1:]}"
-    return contact if contact.startswith(("https://", "http://")) else None

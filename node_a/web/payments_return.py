@@ -16,7 +16,8 @@ from node_a.web.pages import Pages
 # The page loads itself anew while the payment may still change: often at first, and not for ever.
 _OFTEN_FOR: Final = timedelta(minutes=3)
 _REFRESHED_FOR: Final = timedelta(hours=1)
-_OFTEN, _RARELY = 3, 15
+# Seconds. The provider sends the customer back before it tells us: the first look is nearly always too early.
+_AT_FIRST, _OFTEN, _RARELY = 1, 3, 15
 
 
 def payments_return(web: Web, pages: Pages) -> Blueprint:
@@ -27,7 +28,10 @@ def payments_return(web: Web, pages: Pages) -> Blueprint:
         language = pages.requested_language()
         view = _found(request.args.get("payment", ""), language)
         stage = view.stage if view else None
-        return pages("return.html", language, stage=stage, refresh=_refresh(view))
+        refresh = _refresh(view)
+        if refresh and "again" not in request.args:
+            refresh = _AT_FIRST
+        return pages("return.html", language, stage=stage, refresh=refresh, payment=view and view.payment.id)
 
     def _found(text: str, language: Language) -> PaymentView | None:
         try:

@@ -84,7 +84,13 @@ def create_app(
     app.router.add_get("/", _page)
     for file in sorted(_PAGE.iterdir()):
         app.router.add_get(f"/{file.name}", _file(file))
+    # What t.me/NAME is to the original: a way from any browser into the chat. Here there is one chat.
+    app.router.add_get(r"/{name:[A-Za-z]\w+}", _to_the_chat)
     return app
+
+
+async def _to_the_chat(request: web.Request) -> web.Response:
+    raise web.HTTPFound("/")
 
 
 async def _page(request: web.Request) -> web.StreamResponse:

@@ -170,6 +170,7 @@ class FakeShop:
             public_url="https://shop.test",
             bot_username="qent_bot",
             bot_token=BOT_TOKEN,
+            telegram_link_url="https://t.me",
             telegram_script_url="https://telegram.org/js/telegram-web-app.js",
             telegram_script_file=None,
             frame_ancestors=["https://web.telegram.org"],

@@ -45,7 +45,10 @@ def test_it_loads_itself_ever_more_rarely_and_stops_after_an_hour() -> None:
     shop = FakeShop()
     id = shop.stage(PaymentStage.WAITING)
     client = shop.client()
-    for minutes, refresh in ((0, '"3"'), (10, '"15"'), (61, None)):
+    again = f"/pay/return?payment={id}&amp;again=1"
+    first = client.get(f"/pay/return?payment={id}").text
+    assert f'http-equiv="refresh" content="1; url={again}"' in first
+    for minutes, refresh in ((0, 3), (10, 15), (61, None)):
         shop.now = NOW + timedelta(minutes=minutes)
-        page = client.get(f"/pay/return?payment={id}").text
-        assert (f'http-equiv="refresh" content={refresh}' in page) if refresh else ("refresh" not in page)
+        page = client.get(f"/pay/return?payment={id}&again=1").text
+        assert (f'content="{refresh}; url={again}"' in page) if refresh else ("refresh" not in page)

@@ -166,3 +166,9 @@ async def test_the_page_needs_nothing_from_outside(telegram: Telegram, path: str
         text = await response.text()
     hosts = set(re.findall(r"""(?:https?:|["'(=])//([\w.-]+\.\w+)""", text))
     assert hosts <= {"t.me"}, "only compared with, never loaded"
+
+
+async def test_a_link_to_the_bot_leads_into_the_chat(telegram: Telegram) -> None:
+    async with telegram.client.get("/qentvpn_bot", allow_redirects=False) as answer:
+        assert answer.status == 302
+        assert answer.headers["Location"] == "/"
