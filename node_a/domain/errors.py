@@ -8,6 +8,7 @@
     │   ├── CustomerBanned
     │   ├── PaymentRefused      the provider will never take this request: our settings or our bug
     │   ├── NodeRefused         the node will never take this request: our settings or our bug
+    │   │   └── NodeIsAhead     it holds a later revision than ours: our database is the older one
     │   └── MessageRefused      the messenger will never take this message: our bug
     ├── Unavailable             the same request may work later; retry
     │   ├── ProviderUnavailable
@@ -53,6 +54,14 @@ class NodeRefused(Refused):
     """The node understood and said no: credentials or request are wrong, or it holds a newer revision."""
 
 
+class NodeIsAhead(NodeRefused):
+    """The node holds a later `revision` than the one it was sent: our database was restored from a backup."""
+
+    def __init__(self, message: str, *, revision: int) -> None:
+        super().__init__(message)
+        self.revision = revision
+
+
 class MessageRefused(Refused):
     """The messenger understood and said no to this message."""
 
@@ -70,7 +79,12 @@ class ProviderUnavailable(Unavailable):
 
 
 class NodeUnavailable(Unavailable):
-    """A node's panel or agent did not answer, or not usefully: the outcome is unknown."""
+    """A node's panel or agent did not answer, or not usefully: the outcome is unknown. `answered`: it is there and
+    failed on this one request, so that other requests need not wait."""
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class MessengerUnavailable(Unavailable):

@@ -19,6 +19,7 @@ from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.tables import gates, payments
 from node_a.application.overview import SLOW_AFTER
 from sandbox.shop import Shop, running_shop
+from sandbox.stand_ins import BOT_USERNAME
 from tests.chromium import IN_CHROMIUM, chromium
 
 PROJECT: Final = Path(__file__).parents[3]
@@ -127,8 +128,8 @@ class Phone:
         pay_page.wait_for_url(f"{self._shop.web_url}/pay/return?payment=*")
         stages = {"pay": "waiting|preparing|ready", "decline": "waiting|declined", "walk-away": "waiting"}
         expect_return_page(pay_page, stages[choice])
-        bot = self._shop.settings()["TELEGRAM_BOT_USERNAME"]
-        expect(pay_page.get_by_test_id("back-to-telegram")).to_have_attribute("href", f"https://t.me/{bot}")
+        back = f"{self._shop.chat_url}/{BOT_USERNAME}"
+        expect(pay_page.get_by_test_id("back-to-telegram")).to_have_attribute("href", back)
         self.chat.bring_to_front()
 
     def expect_stage(self, stage: str) -> None:
