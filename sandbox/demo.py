@@ -19,7 +19,7 @@ def demo(directory: Path) -> int:
             print(f"\n  Open  {shop.chat_url}\n\nCtrl-C ends everything. What Node A writes: {shop.log}", flush=True)
             stop.wait()
             print("\nEnding …", flush=True)
-    except ShopDidNotStart as problem:
+    except (ShopDidNotStart, OSError) as problem:
         print(f"The shop did not start: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -1,6 +1,7 @@
 """The whole shop on this machine: the stand-ins, and Node A as its operator would start it."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sandbox.state import Ports, Secrets, ports_of, secrets_of
 PROJECT: Final = Path(__file__).resolve().parent.parent
 # How long Node A may take until it answers and polls: two slow cores, cold caches.
 STARTS_WITHIN: Final = 45.0
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHON", "COV", "LOG_LEVEL")
 # Node A ends itself hard ten seconds after it was told to stop.
 STOPS_WITHIN: Final = 20.0
 
@@ -101,22 +103,37 @@ def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) 
     """Stand-ins and Node A, ready for customers; all ended afterwards. What `directory` holds from an earlier start is
     there again. Raises ShopDidNotStart."""
     directory = directory.resolve()
-    ports, secrets = ports_of(directory), secrets_of(directory)
-    stand_ins = StandIns(directory, ports, secrets)
-    stand_ins.start()
-    try:
-        shop = Shop(directory, ports, secrets, stand_ins)
-        with _node_a(shop, extra_settings or {}) as node_a:
-            shop.wait_until_ready(node_a)
-            yield shop
-    finally:
-        stand_ins.stop()
+    directory.mkdir(parents=True, exist_ok=True)
+    with _alone_in(directory):
+        ports, secrets = ports_of(directory), secrets_of(directory)
+        stand_ins = StandIns(directory, ports, secrets)
+        stand_ins.start()
+        try:
+            shop = Shop(directory, ports, secrets, stand_ins)
+            with _node_a(shop, extra_settings or {}) as node_a:
+                shop.wait_until_ready(node_a)
+                yield shop
+        finally:
+            stand_ins.stop()
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Two shops on the same database would both be right and both be wrong."""
+    with (directory / "running.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ShopDidNotStart(f"one is running in {directory} already") from None
+        yield
 
 
 @contextlib.contextmanager
 def _node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    # Its own directory as the current one: an operator's .env in the project must not mix in.
-    environment = {**os.environ, **shop.settings(), **extra_settings, "PYTHONPATH": str(PROJECT)}
+    # Its own directory as the current one, and hardly any of our environment: neither an operator's .env in the
+    # project nor an exported setting, perhaps of a real node, must mix in.
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
+    environment = {**inherited, **shop.settings(), **extra_settings, "PYTHONPATH": str(PROJECT)}
     reading, writing = os.pipe()  # closes with us, even if we are killed: Node A ends then
     environment["PARENT_PIPE_FD"] = str(reading)
     with shop.log.open("ab") as log:

@@ -11,10 +11,14 @@ import httpx
 
 from sandbox.customer import Customer, CustomerWentAway, Delivery
 from sandbox.shop import ShopDidNotStart, running_shop
+from sandbox.state import SECRETS_FILE
 
 
 def smoke(directory: Path) -> int:
     """0 only if both keys came and the subscription link holds the same ones."""
+    if directory.exists() and any(directory.iterdir()) and not (directory / SECRETS_FILE).exists():
+        print(f"{directory} holds something that is not a sandbox's; it is left alone", file=sys.stderr)
+        return 1
     shutil.rmtree(directory, ignore_errors=True)
     try:
         with running_shop(directory) as shop:
@@ -24,7 +28,7 @@ def smoke(directory: Path) -> int:
                 problem = problem_with(delivery)
             finally:
                 customer.close()
-    except (ShopDidNotStart, CustomerWentAway, httpx.HTTPError) as error:
+    except (ShopDidNotStart, CustomerWentAway, httpx.HTTPError, OSError) as error:
         print(f"No keys: {error}", file=sys.stderr)
         return 1
     print(json.dumps(asdict(delivery), ensure_ascii=False))

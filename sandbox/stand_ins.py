@@ -36,8 +36,13 @@ class StandIns:
         self._stores: list[Store] = []
 
     def start(self) -> None:
+        """Raises OSError if a port has been taken since it was chosen."""
         self._thread.start()
-        self._run(self._start())
+        try:
+            self._run(self._start())
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         self._run(self._stop())

@@ -8,7 +8,7 @@ from typing import Final
 from node_a.application.ports import Clock, DescribePlan, Ledger, NewIds, OpenLedger, PaymentProvider
 from node_a.domain.customer import Customer, CustomerId, Standing
 from node_a.domain.errors import CustomerBanned, UnknownPlan
-from node_a.domain.payment import FIRST_CHECK, Payment, PaymentState, Shop
+from node_a.domain.payment import FIRST_CHECK, OutcomeStatus, Payment, PaymentState, Shop
 from node_a.domain.plan import Plan
 
 # Longer than all time-outs of one creation, so that the worker does not repeat it while it still runs.
@@ -38,10 +38,12 @@ class OpenPayment:
         outcome = self.provider.create(payment)  # outside any transaction; repeatable by its key
         now = self.clock()
         with self.open_ledger() as ledger:
-            current = ledger.payments.find(payment.id) or payment
-            opened = current.settled(outcome, now)
+            ledger.customers.locked(customer_id)
+            opened = (ledger.payments.find(payment.id) or payment).opened(outcome)
             ledger.payments.save(opened)
-            ledger.payments.schedule(payment.id, now + FIRST_CHECK)
+            # What is paid or declined so soon is settled by the worker, like everything else.
+            final = outcome.status is not OutcomeStatus.PENDING
+            ledger.payments.schedule(payment.id, now if final else now + FIRST_CHECK)
         return opened
 
     def _stored(self, customer_id: CustomerId, plan: Plan) -> Payment:

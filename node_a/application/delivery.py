@@ -22,6 +22,8 @@ from node_a.domain.message import Message, MessageKind
 from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.subscription import Subscription, SubscriptionId
 
+# The provider's word for a link that nobody used within its hour (YooKassa, cancellation_details.reason).
+LINK_RAN_OUT: Final = "expired_on_confirmation"
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 
@@ -86,7 +88,10 @@ class DeliverMessage:
         if payment is None:
             return None
         if not payment.is_paid:
-            return PaymentDeclined(payment)
+            # An old link that ran out is no news to somebody who has paid by another one since.
+            ran_out = payment.reason == LINK_RAN_OUT
+            paid_since = ran_out and ledger.payments.has_paid_since(payment.customer_id, payment.opened_at)
+            return None if paid_since else PaymentDeclined(payment)
         subscription = ledger.subscriptions.of_customer(payment.customer_id)
         applied = subscription is not None and ledger.accesses.progress(subscription.id, self.clock()).applied
         return None if applied else PaymentReceived(payment)  # else the message with the keys says it all

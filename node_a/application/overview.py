@@ -1,6 +1,6 @@
 """Overview: what a customer may see of the subscription, the keys and a payment."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -56,18 +56,21 @@ class ViewSubscription:
         now = self.clock()
         progress = ledger.accesses.progress(subscription.id, now)
         active = subscription.is_active(now)
-        keys = self._keys(subscription, progress.working, language) if active else []
+        offered = {node.code for node in self.nodes if node.state is not NodeState.RETIRED}
+        wanted = {id for id in progress.wanted if id.node in offered}
+        working = progress.working & wanted
+        keys = self._keys(subscription, working, language) if active else []
         return SubscriptionView(
             state=subscription.state(now),
             ends_at=subscription.ends_at or now,
             days_left=subscription.days_left(now),
             plan=subscription.plan_at(now),
             keys=keys,
-            preparing=len(progress.wanted - progress.working) if active else 0,
+            preparing=len(wanted - working) if active else 0,
             link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
         )
 
-    def _keys(self, subscription: Subscription, working: frozenset[AccessId], language: Language) -> list[LabelledKey]:
+    def _keys(self, subscription: Subscription, working: Set[AccessId], language: Language) -> list[LabelledKey]:
         keys = []
         for node in sorted(self.nodes, key=lambda node: node.state is not NodeState.ACTIVE):
             for protocol in Protocol:

@@ -190,6 +190,10 @@ class Payments(Protocol):
         """The customer's open payments, the newest first."""
         ...
 
+    def has_paid_since(self, customer_id: CustomerId, since: datetime) -> bool:
+        """Whether any payment of the customer was paid after that."""
+        ...
+
     def save(self, payment: Payment) -> None: ...
 
     def schedule(self, id: PaymentId, check_at: datetime) -> None:
@@ -197,7 +201,8 @@ class Payments(Protocol):
         ...
 
     def nudge(self, id: PaymentId | None, provider_id: str | None, now: datetime) -> bool:
-        """Have it checked as soon as allowed (two seconds after the last check); False if no open payment fits."""
+        """Have it checked as soon as allowed (two seconds after the last check), and often from then on; False if no
+        open payment fits."""
         ...
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]: ...
@@ -218,6 +223,10 @@ class Subscriptions(Protocol):
         """Insert or update with its grants; `remind_at` and `expire_at`: when time alone next changes something."""
         ...
 
+    def revise(self, id: SubscriptionId, revision: int) -> None:
+        """Let its revision be `revision`, if that is later than the one it has."""
+        ...
+
     def remind_next(self, id: SubscriptionId, remind_at: datetime | None) -> None: ...
 
     def due_for_reminder(self, now: datetime, limit: int) -> Sequence[SubscriptionId]: ...
@@ -232,8 +241,12 @@ class Accesses(Protocol):
 
     def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]: ...
 
+    def make_due(self, id: SubscriptionId, due_at: datetime) -> None:
+        """Every access of the subscription is due then, present or absent as it is wanted."""
+        ...
+
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
-        """Those behind whose gate is open; at most `limit`."""
+        """Those behind whose gate is open, at most `limit`; behind a gate that has just opened only one, to try it."""
         ...
 
     def is_wanted(self, id: AccessId) -> bool:

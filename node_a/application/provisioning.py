@@ -6,7 +6,7 @@ from typing import Final
 
 from node_a.application.ports import AccessClaim, Clock, InThread, Ledger, NewIds, Nodes
 from node_a.domain.access import WantedAccess
-from node_a.domain.errors import NodeRefused, NodeUnavailable, UnknownSubscription
+from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable, UnknownSubscription
 from node_a.domain.keys import KeyRing
 from node_a.domain.message import Message
 from node_a.domain.subscription import Subscription
@@ -34,8 +34,15 @@ class ProvideAccess:
             if gateway is None:
                 raise NodeRefused(f"node {claim.id.node} is not in the settings any more")
             await gateway.apply(wanted)  # absolute facts
-        except NodeUnavailable:
-            await self.ledger(lambda ledger: self._close_gate(ledger, claim))
+        except NodeUnavailable as error:
+            if error.answered:  # it is there: only this access waits
+                await self.ledger(lambda ledger: ledger.accesses.failed(claim, self._retry_at(claim)))
+            else:
+                await self.ledger(lambda ledger: self._close_gate(ledger, claim))
+            raise
+        except NodeIsAhead as error:
+            held = error.revision
+            await self.ledger(lambda ledger: self._overtake(ledger, claim, held))
             raise
         except NodeRefused:
             await self.ledger(lambda ledger: ledger.accesses.failed(claim, self._retry_at(claim)))
@@ -80,6 +87,13 @@ class ProvideAccess:
         # One gate for all work of this node and protocol, instead of one pause for each access.
         ledger.nodes.gate_closed(claim.id.node, claim.id.protocol, self.clock())
         ledger.accesses.failed(claim, claim.due_at)
+
+    def _overtake(self, ledger: Ledger, claim: AccessClaim, held: int) -> None:
+        # Our database is the older one (a restored backup), and yet what it says is what the customer paid for.
+        now = self.clock()
+        ledger.subscriptions.revise(claim.id.subscription_id, held + 1)
+        ledger.accesses.failed(claim, now)
+        ledger.accesses.make_due(claim.id.subscription_id, now)
 
     def _retry_at(self, claim: AccessClaim) -> datetime:
         return self.clock() + min(FIRST_PAUSE * (1 << min(claim.attempts, 10)), LONGEST_PAUSE)

@@ -21,6 +21,7 @@ class RegisterCustomer:
         if known is not None and known == known.seen(language):
             return known  # nothing to write: the common case must not wait for other writers
         with self.open_ledger() as ledger:
-            customer = (ledger.customers.find(id) or Customer(id, language)).seen(language)
+            known = ledger.customers.locked(id) if known is not None else ledger.customers.find(id)
+            customer = (known or Customer(id, language)).seen(language)
             ledger.customers.save(customer)
         return customer

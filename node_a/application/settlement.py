@@ -1,6 +1,7 @@
 """Settling: a payment the provider calls paid becomes days, exactly once."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from node_a.application.granting import GrantDays
 from node_a.application.ports import Clock, Ledger, NewIds, OpenLedger, PaymentClaim, PaymentProvider
@@ -35,11 +36,8 @@ class SettlePayment:
     def __call__(self, claim: PaymentClaim) -> Payment:
         try:
             outcome = self._ask(claim.payment)  # outside any transaction
-        except (ProviderUnavailable, PaymentRefused):
-            with self.open_ledger() as ledger:
-                payment = self._current(ledger, claim).checked()
-                ledger.payments.save(payment)
-                ledger.payments.reschedule(claim, payment.next_try(self.clock()))
+        except (ProviderUnavailable, PaymentRefused) as error:
+            self._try_again(claim, error)
             raise
         now = self.clock()
         with self.open_ledger() as ledger:
@@ -54,6 +52,17 @@ class SettlePayment:
             if payment.state is PaymentState.DECLINED and before.is_open:
                 ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
         return payment
+
+    def _try_again(self, claim: PaymentClaim, error: ProviderUnavailable | PaymentRefused) -> None:
+        now = self.clock()
+        with self.open_ledger() as ledger:
+            ledger.customers.locked(claim.payment.customer_id)
+            payment = self._current(ledger, claim).checked()
+            ledger.payments.save(payment)
+            check_at = payment.next_try(now)
+            if isinstance(error, ProviderUnavailable) and error.retry_after is not None:
+                check_at = max(check_at, now + timedelta(seconds=error.retry_after))
+            ledger.payments.reschedule(claim, check_at)
 
     def _ask(self, payment: Payment) -> Outcome | None:
         """The provider's word; None when it never heard of this payment and it is too late to repeat."""

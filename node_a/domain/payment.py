@@ -66,7 +66,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Payment:
     """`id` is also the key under which the provider recognises a repeated creation; `request`: the exact body
-    of that creation; `checks`: how often the provider was asked since the last good news."""
+    of that creation; `reason`: the provider's for a cancellation, ours for a dispute; `checks`: how often the provider
+    was asked since the last nudge."""
 
     id: PaymentId
     customer_id: CustomerId
@@ -102,20 +103,42 @@ class Payment:
         return now < self.opened_at + CREATION_REPEATED_FOR
 
     def abandoned(self, now: datetime) -> "Payment":
+        """Given up, unless the provider has answered after all: then somebody may hold the link."""
+        if self.state is not PaymentState.OPENING or self.provider_id is not None:
+            return self
         return replace(self, state=PaymentState.ABANDONED, settled_at=now)
+
+    def opened(self, outcome: Outcome) -> "Payment":
+        """The provider has made it. Whether it is paid or declined already is for a check to find."""
+        if not self.is_open:
+            return self
+        link = outcome.link or self.link
+        return replace(self, state=PaymentState.PENDING, provider_id=outcome.provider_id, link=link)
 
     def settled(self, outcome: Outcome, now: datetime) -> "Payment":
         """This payment after the provider's word. A final one stays as it is: repeating is harmless."""
         if not self.is_open:
             return self
-        known = replace(self, provider_id=outcome.provider_id, link=outcome.link or self.link)
+        known = self.opened(outcome)
         if outcome.status is OutcomeStatus.PENDING:
-            return replace(known, state=PaymentState.PENDING)
+            return known
         if outcome.status is OutcomeStatus.CANCELED:
             return replace(known, state=PaymentState.DECLINED, reason=outcome.reason, settled_at=now)
-        matches = outcome.amount == self.plan.price and outcome.shop == self.shop
-        state = PaymentState.PAID if matches else PaymentState.DISPUTED
-        return replace(known, state=state, settled_at=now)
+        differing = self._differing(outcome)
+        if differing:
+            return replace(known, state=PaymentState.DISPUTED, reason=f"differs: {differing}", settled_at=now)
+        return replace(known, state=PaymentState.PAID, settled_at=now)
+
+    def _differing(self, outcome: Outcome) -> str:
+        """In which words the money differs from what was asked for; empty if it is right."""
+        price, shop = self.plan.price, self.shop
+        pairs = {
+            "amount": (outcome.amount.minor_units, price.minor_units),
+            "currency": (outcome.amount.currency, price.currency),
+            "shop": (outcome.shop.id, shop.id),
+            "test": (outcome.shop.test, shop.test),
+        }
+        return ", ".join(word for word, (got, wanted) in pairs.items() if got != wanted)
 
     def checked(self) -> "Payment":
         return replace(self, checks=self.checks + 1)

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from node_a.application.ports import Activity
-from node_a.domain.errors import Refused, ShopError
+from node_a.domain.errors import LedgerUnavailable, Refused, ShopError
 from shared.logs import bind, new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -41,7 +41,12 @@ class Desk(Generic[C]):
             await self.bell.wait()
             self.bell.clear()
             if not stopping.is_set():
-                await self._take()
+                try:
+                    await self._take()
+                except Exception:  # the edge of the process: a desk that closes unnoticed helps nobody
+                    log.exception("work cannot be taken, in a way nobody foresaw", activity=self.activity)
+                    await asyncio.sleep(self.pause_after_a_bug)
+                    self.bell.set()
 
     async def finish(self, seconds: float) -> int:
         """Wait for what runs; how much is left after that time. Its leases run out, and it is done again."""
@@ -60,6 +65,8 @@ class Desk(Generic[C]):
             await asyncio.sleep(self.pause_without_a_ledger)
             self.bell.set()
             return
+        if claims:
+            self.bell.set()  # there may be more
         for claim in claims:
             task = asyncio.create_task(self._handle(claim))
             self._running.add(task)
@@ -78,6 +85,9 @@ class Desk(Generic[C]):
                 log.error("refused", error=type(error).__name__, problem=str(error))
             except ShopError as error:
                 log.warning("not now", error=type(error).__name__, problem=str(error))
+                if isinstance(error, LedgerUnavailable):
+                    # Nothing could be planned, so that the same work is due at once.
+                    await asyncio.sleep(self.pause_without_a_ledger)
             except Exception:  # the edge of the process: one piece of work must not end the others
                 log.exception("work failed in a way nobody foresaw; it is tried again")
                 await asyncio.sleep(self.pause_after_a_bug)

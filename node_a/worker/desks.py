@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+
 from node_a.application.delivery import DeliverMessage
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.ports import (
@@ -19,8 +21,11 @@ from node_a.application.ports import (
 )
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.settlement import SettlePayment
+from node_a.domain.payment import PaymentState
 from node_a.domain.subscription import SubscriptionId
 from node_a.worker.desk import Desk
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # A lease outlives all time-outs of its attempt, or two would work on the same thing.
 LEASE: Final = timedelta(minutes=3)
@@ -48,6 +53,11 @@ def desks(
             at_once=1,
         )
 
+    async def settle_and_tell(claim: PaymentClaim) -> None:
+        payment = await in_provider_thread(lambda: settle(claim))
+        if payment.state is PaymentState.DISPUTED:
+            log.error("the money is not what was asked for: a person must look", problem=payment.reason)
+
     def claim_payments(books: Ledger, limit: int) -> Sequence[PaymentClaim]:
         return books.payments.claim_due(clock(), clock() + LEASE, limit)
 
@@ -61,7 +71,7 @@ def desks(
         Desk(
             activity=Activity.SETTLE,
             claim=lambda limit: ledger(lambda books: claim_payments(books, limit)),
-            handle=lambda claim: in_provider_thread(lambda: settle(claim)),
+            handle=settle_and_tell,
             ids=lambda claim: {"payment": str(claim.payment.id), "customer": str(claim.payment.customer_id)},
             at_once=4,
         ),

@@ -58,18 +58,17 @@ class Worker:
         loop = asyncio.get_running_loop()
         next_tick = loop.time()
         while not stopping.is_set():
-            if self.agenda.changed() or loop.time() >= next_tick:
-                next_tick = loop.time() + self.tick
-                await self._ring()
+            try:
+                if self.agenda.changed() or loop.time() >= next_tick:
+                    next_tick = loop.time() + self.tick
+                    await self._ring()
+            except ShopError as error:
+                log.warning("the agenda cannot be read", problem=str(error))
+                await asyncio.sleep(1)
             await asyncio.sleep(self.look)
 
     async def _ring(self) -> None:
-        try:
-            due = await self.in_thread(lambda: self.agenda.due(self.clock()))
-        except ShopError as error:
-            log.warning("the agenda cannot be read", problem=str(error))
-            await asyncio.sleep(1)
-            return
+        due = await self.in_thread(lambda: self.agenda.due(self.clock()))
         for desk in self.desks:
             if desk.activity in due:
                 desk.bell.set()

@@ -21,6 +21,7 @@ class FakeProvider:
     finds: int = 0
     fails_with: ShopError | None = None
     fails_after_the_work: bool = False
+    makes_it_as: OutcomeStatus = OutcomeStatus.PENDING
 
     def request_for(self, payment: Payment, description: str) -> str:
         return f"{payment.plan.code} for {payment.customer_id}: {description}"
@@ -31,7 +32,7 @@ class FakeProvider:
         self.creations.append((payment.id, payment.request))
         made = Outcome(
             f"provider-{payment.id.int}",
-            OutcomeStatus.PENDING,
+            self.makes_it_as,
             payment.plan.price,
             payment.shop,
             link=f"https://pay.example.org/{payment.id.int}",

@@ -1,6 +1,6 @@
 """Accesses in the database, and the leases for making nodes hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,14 @@ from node_a.domain.subscription import SubscriptionId
 
 
 def access_is_due(now: datetime) -> ColumnElement[bool]:
-    gate_is_closed = exists().where(
-        gates.c.node == accesses.c.node, gates.c.protocol == accesses.c.protocol, gates.c.closed_until > now
+    """Due, and not kept back by its gate: closed, or open again but with somebody already trying."""
+    gate = and_(gates.c.node == accesses.c.node, gates.c.protocol == accesses.c.protocol)
+    closed = exists().where(gate, gates.c.closed_until > now)
+    other = accesses.alias()
+    tried = exists().where(
+        gate, other.c.node == gates.c.node, other.c.protocol == gates.c.protocol, other.c.leased_until > now
     )
-    return and_(accesses.c.due_at <= now, unleased(accesses.c.leased_until, now), not_(gate_is_closed))
+    return and_(accesses.c.due_at <= now, unleased(accesses.c.leased_until, now), not_(closed), not_(tried))
 
 
 class SqlAccesses:
@@ -39,6 +43,10 @@ class SqlAccesses:
         query = select(accesses).where(accesses.c.subscription_id == id)
         return [_access_id(row) for row in self._connection.execute(query)]
 
+    def make_due(self, id: SubscriptionId, due_at: datetime) -> None:
+        its = accesses.c.subscription_id == id
+        self._connection.execute(update(accesses).where(its).values(due_at=due_at, attempts=0))
+
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
         query = (
             select(accesses)
@@ -47,13 +55,24 @@ class SqlAccesses:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        claims = [
+        claims = self._one_for_each_gate(
             AccessClaim(_access_id(row), row.due_at, row.attempts, leased_until)
             for row in self._connection.execute(query)
-        ]
+        )
         for claim in claims:
             self._connection.execute(update(accesses).where(_is(claim.id)).values(leased_until=leased_until))
         return claims
+
+    def _one_for_each_gate(self, claims: Iterable[AccessClaim]) -> list[AccessClaim]:
+        """All of a dead node's work would otherwise go off at once whenever its gate opens."""
+        gated = {(row.node, row.protocol) for row in self._connection.execute(select(gates))}
+        kept: list[AccessClaim] = []
+        for claim in claims:
+            where = (claim.id.node, claim.id.protocol.value)
+            if where in gated and where in {(one.id.node, one.id.protocol.value) for one in kept}:
+                continue
+            kept.append(claim)
+        return kept
 
     def is_wanted(self, id: AccessId) -> bool:
         return bool(self._connection.scalar(select(accesses.c.present).where(_is(id))))

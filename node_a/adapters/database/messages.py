@@ -16,7 +16,9 @@ from node_a.domain.message import Message, MessageId, MessageKind, Priority
 
 def message_is_due(now: datetime) -> ColumnElement[bool]:
     reachable = exists().where(customers.c.id == messages.c.customer_id, customers.c.reachable.is_(True))
-    waiting = and_(messages.c.finished_at.is_(None), messages.c.due <= now)
+    # A later release may have queued what this one cannot say; it must not stand in the way of the rest.
+    known = messages.c.kind.in_([kind.value for kind in MessageKind])
+    waiting = and_(messages.c.finished_at.is_(None), messages.c.due <= now, known)
     return and_(waiting, unleased(messages.c.leased_until, now), reachable)
 
 

@@ -41,6 +41,11 @@ class SqlPayments:
         )
         return [_payment(row) for row in self._connection.execute(query).mappings()]
 
+    def has_paid_since(self, customer_id: CustomerId, since: datetime) -> bool:
+        paid = and_(payments.c.state == PaymentState.PAID.value, payments.c.settled_at >= since)
+        query = select(payments.c.id).where(payments.c.customer_id == customer_id, paid).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def save(self, payment: Payment) -> None:
         self._update(payment.id, _columns(payment))
 
@@ -56,7 +61,7 @@ class SqlPayments:
         rows = self._connection.execute(query).all()
         for row in rows:
             allowed = now if row.checked_at is None else max(now, row.checked_at + SHORTEST_PAUSE)
-            self._update(PaymentId(row.id), {"check_at": allowed})
+            self._update(PaymentId(row.id), {"check_at": allowed, "checks": 0})
         return bool(rows)
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, select, update
 
 from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.rows import plan_columns, plan_of
@@ -48,6 +48,10 @@ class SqlSubscriptions:
         self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
         for grant in subscription.grants:
             self._save_grant(subscription.id, grant)
+
+    def revise(self, id: SubscriptionId, revision: int) -> None:
+        behind = and_(subscriptions.c.id == id, subscriptions.c.revision < revision)
+        self._connection.execute(update(subscriptions).where(behind).values(revision=revision))
 
     def remind_next(self, id: SubscriptionId, remind_at: datetime | None) -> None:
         self._connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(remind_at=remind_at))

@@ -10,10 +10,10 @@ from node_a.application.overview import PaymentStage
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import NodeUnavailable, UnknownPayment, UnknownSubscription
 from node_a.domain.money import Money
-from node_a.domain.node import Protocol
+from node_a.domain.node import NodeState, Protocol
 from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.subscription import SubscriptionId, SubscriptionState
-from tests.builders import ANNA, DAY, MONTH, NOW, RING
+from tests.builders import ANNA, DAY, MONTH, NOW, RING, a_node, a_payment
 from tests.fakes.shop import ShopUnderTest
 
 RUSSIAN = Language.RUSSIAN
@@ -39,6 +39,16 @@ def test_a_customer_sees_state_keys_and_link_in_the_own_language(shop: ShopUnder
     assert [labelled.label for labelled in view.keys] == ["Germany de1 · VLESS", "Germany de1 · Shadowsocks"]
     assert view.preparing == 0
     assert view.link == f"https://shop.example.org/sub/{RING.link_token(shop.subscription())}"
+
+
+def test_a_retired_node_leaves_the_link_at_once_and_nobody_waits_for_it(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    view = replace(shop.view, nodes=[a_node(state=NodeState.RETIRED)])
+
+    with shop.ledger() as ledger:
+        shown = view(ledger, shop.subscription(), RUSSIAN)
+
+    assert (shown.keys, shown.preparing) == ([], 0)
 
 
 def test_an_expired_customer_sees_no_keys_but_the_end(shop: ShopUnderTest) -> None:
@@ -94,7 +104,7 @@ def test_a_declined_an_abandoned_and_a_disputed_payment_are_shown_as_such(shop: 
     shop.provider.pays(disputed, amount=Money(1))
     shop.nudge(disputed.id, None)
     shop.works()
-    abandoned = replace(shop.payment(disputed), id=PaymentId(uuid4()), provider_id=None).abandoned(NOW)
+    abandoned = a_payment(id=PaymentId(uuid4())).abandoned(NOW)
     with shop.database.open_ledger() as ledger:
         ledger.payments.add(abandoned, NOW)
 

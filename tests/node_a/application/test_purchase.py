@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from node_a.application.ports import Activity
 from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import (
     CustomerBanned,
     MessengerUnavailable,
+    NodeIsAhead,
     NodeRefused,
     NodeUnavailable,
     PaymentRefused,
@@ -19,7 +21,7 @@ from node_a.domain.errors import (
 )
 from node_a.domain.money import Money
 from node_a.domain.node import Protocol
-from node_a.domain.payment import PaymentState
+from node_a.domain.payment import OutcomeStatus, PaymentState
 from tests.builders import ANNA, DAY, MONTH, NOW, YEAR
 from tests.fakes.shop import ShopUnderTest
 
@@ -109,6 +111,81 @@ def test_a_creation_that_never_answers_is_abandoned_in_the_end(shop: ShopUnderTe
     with shop.ledger() as ledger:
         assert ledger.payments.open_of(ANNA.id) == []
     assert shop.provider.payments == {}
+
+
+def test_a_check_that_was_overtaken_by_a_second_tap_abandons_nothing(shop: ShopUnderTest) -> None:
+    """The claim saw a payment without an answer; meanwhile the customer got the link."""
+    shop.provider.fails_with = ProviderUnavailable("timed out")
+    with pytest.raises(ProviderUnavailable):
+        shop.chooses()
+    shop.passes(timedelta(minutes=14, seconds=59))
+    with shop.database.open_ledger() as ledger:
+        [claim] = ledger.payments.claim_due(shop.now, shop.now + timedelta(minutes=3), 10)
+    shop.provider.fails_with = None
+    payment = shop.chooses()
+    shop.passes(timedelta(seconds=2))
+
+    shop.settle_payment(claim)
+    shop.provider.pays(payment)
+    shop.nudge(payment.id, None)
+    shop.passes(timedelta(seconds=5))
+    shop.works()
+
+    assert shop.payment(payment).is_paid
+
+
+def test_after_a_nudge_the_provider_is_asked_often_again(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+    for _ in range(9):
+        shop.passes(timedelta(minutes=11))
+        shop.settles()
+    shop.nudge(payment.id, None)
+    shop.provider.fails_with = ProviderUnavailable("down")
+    shop.passes(timedelta(seconds=2))
+    shop.settles()
+    shop.provider.fails_with = None
+    shop.provider.pays(payment)
+
+    shop.passes(timedelta(seconds=10))
+    shop.works()
+
+    assert shop.payment(payment).is_paid
+
+
+def test_the_provider_is_left_alone_for_as_long_as_it_asks(shop: ShopUnderTest) -> None:
+    shop.buys()
+    shop.provider.fails_with = ProviderUnavailable("429", retry_after=120)
+    shop.settles()
+    shop.passes(timedelta(seconds=119))
+    shop.settles()
+    assert shop.provider.finds == 1
+
+    shop.passes(timedelta(seconds=1))
+    shop.settles()
+    assert shop.provider.finds == 2
+
+
+def test_what_is_paid_or_declined_at_the_very_creation_is_settled_by_the_worker(shop: ShopUnderTest) -> None:
+    shop.provider.makes_it_as = OutcomeStatus.CANCELED
+    payment = shop.chooses()
+
+    shop.works()
+
+    assert shop.payment(payment).state is PaymentState.DECLINED
+    assert shop.letters() == ["PaymentDeclined"]
+
+
+def test_a_link_that_ran_out_is_no_news_to_whoever_has_paid_by_another(shop: ShopUnderTest) -> None:
+    left = shop.chooses(MONTH)
+    shop.passes(timedelta(minutes=1))
+    shop.buys_and_gets(YEAR)
+    shop.provider.cancels(left, "expired_on_confirmation")
+    shop.passes(timedelta(hours=1))
+    shop.works()
+    shop.works()
+
+    assert shop.payment(left).state is PaymentState.DECLINED
+    assert shop.letters() == ["KeysReady"]
 
 
 def test_a_payment_settled_twice_extends_once(shop: ShopUnderTest) -> None:
@@ -275,6 +352,76 @@ def test_the_first_key_that_works_is_delivered_without_waiting_for_the_last(shop
     [(_, letter)] = shop.messenger.sent
     assert "ss://" in letter.html
     assert "vless://" not in letter.html
+
+
+def test_when_a_gate_opens_one_tries_and_the_others_wait_for_it(shop: ShopUnderTest) -> None:
+    for number in range(5):
+        customer = CustomerId(100 + number)
+        shop.register(customer, "ru")
+        payment = shop.open_payment(customer, "month")
+        shop.provider.pays(payment)
+        shop.nudge(payment.id, None)
+    shop.settles()
+    shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
+    shop.provides()
+    shop.node.applied.clear()
+
+    shop.passes(timedelta(minutes=1))
+    shop.provides()
+    assert len(shop.node.applied) == len(Protocol)
+
+    shop.node.fails_with = {}
+    for _ in range(2):
+        shop.passes(timedelta(minutes=1))
+        shop.provides()
+    assert len(shop.node.held) == 5 * len(Protocol)
+
+
+def test_nobody_else_tries_while_one_is_trying_a_gate(shop: ShopUnderTest) -> None:
+    shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
+    for number in range(3):
+        customer = CustomerId(100 + number)
+        shop.register(customer, "ru")
+        payment = shop.open_payment(customer, "month")
+        shop.provider.pays(payment)
+        shop.nudge(payment.id, None)
+    shop.settles()
+    shop.provides()
+    shop.passes(timedelta(minutes=1))
+    until = shop.now + timedelta(minutes=3)
+
+    with shop.database.open_ledger() as ledger:
+        assert len(ledger.accesses.claim_due(shop.now, until, 10)) == len(Protocol)
+        assert ledger.accesses.claim_due(shop.now, until, 10) == []
+    assert Activity.PROVIDE not in shop.agenda.due(shop.now)
+
+
+def test_a_node_that_is_there_and_fails_on_one_access_keeps_nobody_else_waiting(shop: ShopUnderTest) -> None:
+    shop.node.fails_with = {Protocol.VLESS: NodeUnavailable("500", answered=True)}
+    shop.buys()
+    shop.works()
+    shop.node.fails_with = {}
+    shop.register(CustomerId(2), "ru")
+    payment = shop.open_payment(CustomerId(2), "month")
+    shop.provider.pays(payment)
+    shop.nudge(payment.id, None)
+
+    shop.works()
+
+    assert len(shop.show_subscription(CustomerId(2), Language.RUSSIAN).keys) == 2  # type: ignore[union-attr]
+
+
+def test_a_node_that_is_ahead_of_a_restored_database_is_overtaken(shop: ShopUnderTest) -> None:
+    shop.node.fails_with = {Protocol.SHADOWSOCKS: NodeIsAhead("409", revision=7)}
+    shop.buys()
+    shop.works()
+    shop.node.fails_with = {}
+
+    shop.works()
+
+    assert shop.subscription().revision == 8
+    assert {wanted.revision for wanted in shop.node.held.values()} == {8}
+    assert len(shop.node.held) == 2
 
 
 def test_a_node_that_refuses_is_tried_again_ever_more_rarely(shop: ShopUnderTest) -> None:

@@ -30,7 +30,11 @@ def test_a_succeeded_outcome_with_the_right_money_is_paid() -> None:
     ],
 )
 def test_money_that_differs_in_anything_is_disputed(wrong: dict[str, Any]) -> None:
-    assert a_payment().settled(an_outcome(**wrong), NOW).state is PaymentState.DISPUTED
+    disputed = a_payment().settled(an_outcome(**wrong), NOW)
+
+    assert disputed.state is PaymentState.DISPUTED
+    assert disputed.reason is not None
+    assert disputed.reason.startswith("differs: ")
 
 
 def test_a_pending_outcome_opens_the_payment_and_keeps_its_link() -> None:
@@ -90,6 +94,18 @@ def test_a_creation_may_be_repeated_for_a_quarter_of_an_hour() -> None:
     assert a_payment().creation_may_be_repeated(NOW + timedelta(minutes=14))
     assert not a_payment().creation_may_be_repeated(NOW + timedelta(minutes=15))
     assert a_payment().abandoned(NOW).state is PaymentState.ABANDONED
+
+
+def test_a_payment_whose_link_somebody_may_hold_is_never_abandoned() -> None:
+    opened = a_payment().opened(an_outcome(OutcomeStatus.PENDING, link="https://pay.example.org"))
+
+    assert opened.abandoned(NOW) == opened
+
+
+@pytest.mark.parametrize("status", list(OutcomeStatus))
+def test_opening_believes_no_more_than_that_the_provider_has_made_it(status: OutcomeStatus) -> None:
+    assert a_payment().opened(an_outcome(status)).state is PaymentState.PENDING
+    assert a_payment(state=PaymentState.PAID).opened(an_outcome(status)).state is PaymentState.PAID
 
 
 def test_neither_link_nor_request_shows_in_a_representation() -> None:

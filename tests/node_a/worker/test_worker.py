@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import structlog
+from sqlalchemy import text
 
 from node_a.adapters.threads import Threads
 from node_a.application.ports import Activity
 from node_a.application.statistics import ObserveNodes, ShowServers
 from node_a.domain.errors import LedgerUnavailable, NodeRefused, NodeUnavailable
+from node_a.domain.money import Money
 from node_a.domain.node import NodeCode, NodeState
 from node_a.worker.desk import Desk
 from node_a.worker.desks import desks
@@ -213,6 +216,80 @@ async def test_one_piece_of_work_that_fails_does_not_keep_the_others(error: Exce
     stopping.set()
     desk.bell.set()
     await serving
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("an unreadable row")])
+async def test_a_claim_that_fails_in_an_unforeseen_way_does_not_close_the_desk(error: Exception) -> None:
+    counter = Counter([1])
+    counter.go_on.set()
+    failures = [error]
+
+    async def claim(limit: int) -> Sequence[int]:
+        if failures:
+            raise failures.pop()
+        return await counter.claim(limit)
+
+    desk, stopping = counter.desk(claim=claim), asyncio.Event()
+    serving = asyncio.create_task(desk.serve(stopping))
+    desk.bell.set()
+    await until(lambda: counter.handled == [1])
+    stopping.set()
+    desk.bell.set()
+    await serving
+
+
+async def test_a_full_disk_is_not_run_against_again_and_again() -> None:
+    """Work that only reads when it is claimed, and cannot be done: without a pause it would be due at once."""
+    tried: list[int] = []
+
+    async def claim(limit: int) -> Sequence[int]:
+        return [1]
+
+    async def handle(claim: int) -> None:
+        tried.append(claim)
+        raise LedgerUnavailable("disk full")
+
+    desk = Counter([]).desk(claim=claim, handle=handle, at_once=1, pause_without_a_ledger=3600.0)
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(desk.serve(stopping))
+    desk.bell.set()
+    await until(lambda: tried == [1])
+    for _ in range(100):
+        await asyncio.sleep(0)
+    stopping.set()
+    desk.bell.set()
+    await serving
+
+    assert tried == [1]
+
+
+async def test_money_that_differs_is_said_loudly(shop: ShopUnderTest) -> None:
+    def differs() -> None:
+        payment = shop.chooses()
+        shop.provider.pays(payment, amount=Money(1))
+        shop.nudge(payment.id, None)
+
+    stopping = asyncio.Event()
+    with structlog.testing.capture_logs() as lines:
+        running = asyncio.create_task(a_worker(shop).run(stopping))
+        await asyncio.to_thread(differs)
+        await until(lambda: any(line["log_level"] == "error" for line in lines))
+        stopping.set()
+        await running
+
+    [line] = [line for line in lines if line["log_level"] == "error"]
+    assert line["problem"] == "differs: amount"
+
+
+async def test_a_message_of_a_later_release_does_not_stand_in_the_way(shop: ShopUnderTest) -> None:
+    await asyncio.to_thread(shop.buys_and_gets)
+    with shop.engine.begin() as connection:
+        connection.execute(text("UPDATE messages SET kind = 'birthday', finished_at = NULL, priority = 0"))
+    assert Activity.DELIVER not in shop.agenda.due(shop.now + DAY)
+
+    await asyncio.to_thread(shop.buys_and_gets)
+
+    assert shop.letters() == ["KeysReady", "KeysReady"]
 
 
 async def test_a_ledger_that_is_locked_is_asked_again() -> None:
