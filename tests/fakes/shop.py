@@ -30,7 +30,7 @@ from node_a.application.ports import Letter, NewIds
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.registration import RegisterCustomer
 from node_a.application.settlement import NudgePayment, SettlePayment
-from node_a.domain.customer import Language
+from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import ShopError
 from node_a.domain.node import NodeCode
 from node_a.domain.payment import Payment
@@ -122,13 +122,13 @@ class ShopUnderTest:
     def registers(self) -> None:
         self.register(ANNA.id, "ru")
 
-    def chooses(self, plan: Plan = MONTH) -> Payment:
-        self.registers()
-        return self.open_payment(ANNA.id, plan.code)
+    def chooses(self, plan: Plan = MONTH, customer_id: CustomerId = ANNA.id) -> Payment:
+        self.register(customer_id, "ru")
+        return self.open_payment(customer_id, plan.code)
 
-    def buys(self, plan: Plan = MONTH) -> Payment:
+    def buys(self, plan: Plan = MONTH, customer_id: CustomerId = ANNA.id) -> Payment:
         """Pays; the worker has not looked yet."""
-        payment = self.chooses(plan)
+        payment = self.chooses(plan, customer_id)
         self.provider.pays(payment)
         self.nudge(payment.id, None)
         return payment

@@ -356,11 +356,7 @@ def test_the_first_key_that_works_is_delivered_without_waiting_for_the_last(shop
 
 def test_when_a_gate_opens_one_tries_and_the_others_wait_for_it(shop: ShopUnderTest) -> None:
     for number in range(5):
-        customer = CustomerId(100 + number)
-        shop.register(customer, "ru")
-        payment = shop.open_payment(customer, "month")
-        shop.provider.pays(payment)
-        shop.nudge(payment.id, None)
+        shop.buys(customer_id=CustomerId(100 + number))
     shop.settles()
     shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
     shop.provides()
@@ -380,11 +376,7 @@ def test_when_a_gate_opens_one_tries_and_the_others_wait_for_it(shop: ShopUnderT
 def test_nobody_else_tries_while_one_is_trying_a_gate(shop: ShopUnderTest) -> None:
     shop.node.fails_with = {protocol: NodeUnavailable("down") for protocol in Protocol}
     for number in range(3):
-        customer = CustomerId(100 + number)
-        shop.register(customer, "ru")
-        payment = shop.open_payment(customer, "month")
-        shop.provider.pays(payment)
-        shop.nudge(payment.id, None)
+        shop.buys(customer_id=CustomerId(100 + number))
     shop.settles()
     shop.provides()
     shop.passes(timedelta(minutes=1))
@@ -401,10 +393,7 @@ def test_a_node_that_is_there_and_fails_on_one_access_keeps_nobody_else_waiting(
     shop.buys()
     shop.works()
     shop.node.fails_with = {}
-    shop.register(CustomerId(2), "ru")
-    payment = shop.open_payment(CustomerId(2), "month")
-    shop.provider.pays(payment)
-    shop.nudge(payment.id, None)
+    shop.buys(customer_id=CustomerId(2))
 
     shop.works()
 

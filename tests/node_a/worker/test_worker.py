@@ -1,7 +1,8 @@
 """The worker notices work at once, does each kind side by side, and survives what breaks."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -132,6 +133,18 @@ async def test_an_agenda_that_cannot_be_read_is_read_again(shop: ShopUnderTest) 
     await running
 
 
+@contextlib.asynccontextmanager
+async def serving(desk: Desk[int]) -> AsyncIterator[None]:
+    """The desk is rung once, serves while the test looks, and closes afterwards."""
+    stopping = asyncio.Event()
+    served = asyncio.create_task(desk.serve(stopping))
+    desk.bell.set()
+    yield
+    stopping.set()
+    desk.bell.set()
+    await served
+
+
 class Counter:
     """Claims to hand out, and what was handled."""
 
@@ -169,16 +182,11 @@ class Counter:
 
 async def test_a_desk_takes_no_more_at_once_than_it_may_and_all_in_the_end() -> None:
     counter = Counter(range(7))
-    desk, stopping = counter.desk(), asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-
-    desk.bell.set()
-    await until(lambda: counter.at_once == 2)
-    counter.go_on.set()
-    await until(lambda: len(counter.handled) == 7)
-    stopping.set()
-    desk.bell.set()
-    await serving
+    desk = counter.desk()
+    async with serving(desk):
+        await until(lambda: counter.at_once == 2)
+        counter.go_on.set()
+        await until(lambda: len(counter.handled) == 7)
 
     assert counter.most_at_once == 2
     assert await desk.finish(1) == 0
@@ -186,13 +194,9 @@ async def test_a_desk_takes_no_more_at_once_than_it_may_and_all_in_the_end() -> 
 
 async def test_what_is_left_at_the_end_is_counted() -> None:
     counter = Counter([1])
-    desk, stopping = counter.desk(), asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-    desk.bell.set()
-    await until(lambda: counter.at_once == 1)
-    stopping.set()
-    desk.bell.set()
-    await serving
+    desk = counter.desk()
+    async with serving(desk):
+        await until(lambda: counter.at_once == 1)
 
     assert await desk.finish(0.01) == 1
     counter.go_on.set()
@@ -209,13 +213,8 @@ async def test_one_piece_of_work_that_fails_does_not_keep_the_others(error: Exce
             raise error
         await counter.handle(claim)
 
-    desk, stopping = counter.desk(handle=handle), asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-    desk.bell.set()
-    await until(lambda: sorted(counter.handled) == [2, 3])
-    stopping.set()
-    desk.bell.set()
-    await serving
+    async with serving(counter.desk(handle=handle)):
+        await until(lambda: sorted(counter.handled) == [2, 3])
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("an unreadable row")])
@@ -229,13 +228,8 @@ async def test_a_claim_that_fails_in_an_unforeseen_way_does_not_close_the_desk(e
             raise failures.pop()
         return await counter.claim(limit)
 
-    desk, stopping = counter.desk(claim=claim), asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-    desk.bell.set()
-    await until(lambda: counter.handled == [1])
-    stopping.set()
-    desk.bell.set()
-    await serving
+    async with serving(counter.desk(claim=claim)):
+        await until(lambda: counter.handled == [1])
 
 
 async def test_a_full_disk_is_not_run_against_again_and_again() -> None:
@@ -249,16 +243,10 @@ async def test_a_full_disk_is_not_run_against_again_and_again() -> None:
         tried.append(claim)
         raise LedgerUnavailable("disk full")
 
-    desk = Counter([]).desk(claim=claim, handle=handle, at_once=1, pause_without_a_ledger=3600.0)
-    stopping = asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-    desk.bell.set()
-    await until(lambda: tried == [1])
-    for _ in range(100):
-        await asyncio.sleep(0)
-    stopping.set()
-    desk.bell.set()
-    await serving
+    async with serving(Counter([]).desk(claim=claim, handle=handle, at_once=1, pause_without_a_ledger=3600.0)):
+        await until(lambda: tried == [1])
+        for _ in range(100):
+            await asyncio.sleep(0)
 
     assert tried == [1]
 
@@ -302,10 +290,5 @@ async def test_a_ledger_that_is_locked_is_asked_again() -> None:
             raise failures.pop()
         return await counter.claim(limit)
 
-    desk, stopping = counter.desk(claim=claim), asyncio.Event()
-    serving = asyncio.create_task(desk.serve(stopping))
-    desk.bell.set()
-    await until(lambda: counter.handled == [1])
-    stopping.set()
-    desk.bell.set()
-    await serving
+    async with serving(counter.desk(claim=claim)):
+        await until(lambda: counter.handled == [1])

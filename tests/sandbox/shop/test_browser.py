@@ -28,7 +28,7 @@ PICTURES: Final = PROJECT / "var" / "screenshots"
 GENUINE_SCRIPT: Final = PROJECT / "tests" / "browser" / "node_modules/@twa-dev/sdk/src/telegram-web-apps.js"
 PATIENCE_MS: Final = 20_000
 
-pytestmark = [*IN_CHROMIUM, pytest.mark.slow, pytest.mark.xdist_group("shop")]
+pytestmark = [*IN_CHROMIUM, pytest.mark.slow]
 
 # What a browser finds wrong becomes a line in its console. It would ask for /favicon.ico only if people saw its window.
 _WATCHFUL: Final = """

@@ -20,7 +20,7 @@ from tests.sandbox.shop.conftest import NewCustomer
 from tests.sandbox.telegram.bot_api_spec import check_call
 from tests.sandbox.yookassa.openapi import check_exchange as check_yookassa
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shop")]
+pytestmark = pytest.mark.slow
 
 
 def schemes(keys: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from sandbox.state import Secrets, secrets_of
 from tests.sandbox.shop.conftest import NewCustomer
 from tests.sandbox.shop.test_purchase import journal, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shop")]
+pytestmark = pytest.mark.slow
 
 
 def settings_secrets(secrets: Secrets) -> dict[str, str]:
