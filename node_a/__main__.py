@@ -1,12 +1,14 @@
-"""`python -m node_a bot | web | worker | all | migrate | check`."""
+"""`python -m node_a bot | web | worker | all | migrate | check | migration NAME`."""
 
 import argparse
 import os
 import sys
 
+from node_a.adapters.database.migration import make_migration
 from node_a.bootstrap import Application
-from node_a.processes import Family, follow_parent, run_until_stopped
-from node_a.settings import Settings, explain, read_settings
+from node_a.domain.errors import LedgerUnavailable
+from node_a.processes import WRONG_SETTINGS, Family, follow_parent, run_until_stopped
+from node_a.settings import explain, read_settings
 from shared import logs
 from shared.environment import ConfigurationProblems
 
@@ -17,11 +19,14 @@ COMMANDS = {
     "all": "the three of them as children of one process",
     "migrate": "bring the database to this release's shape",
     "check": "say what is wrong with the settings, the plans and the database",
+    "migration": "for maintainers: write the migration NAME, from what changed in tables.py",
 }
+# It may go away by itself: whoever started the process may do so again.
+NOT_NOW = 1
 
 
 def main() -> int:
-    commands = "\n".join(f"  {name:<8} {purpose}" for name, purpose in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m node_a",
         description="Node A of QentVPN.",
@@ -29,40 +34,60 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
-    command = parser.parse_args().command
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of a new migration")
+    given = parser.parse_args()
+    if (given.command == "migration") != (given.name is not None):
+        parser.error("`migration` needs a NAME, and nothing else takes one")
+    if given.command == "migration":
+        return _make_migration(given.name)
+    return _run(given.command)
+
+
+def _make_migration(name: str) -> int:
+    made = make_migration(name)
+    if made is None:
+        print("Nothing differs between the tables in the code and the migrations: no file was written.")
+    else:
+        print(f"Read and correct it, then `make format` and `make test`: {made}")
+    return 0
+
+
+def _run(command: str) -> int:
     try:
         settings = read_settings()
         logs.configure(
             process=command, format=settings.log_format, level=settings.log_level, secrets=settings.secrets()
         )
-        _run(command, settings)
+        application = Application(settings)
+        if command == "migrate":
+            print(application.migrate())
+            return 0
+        application.check(remember=command != "check")
     except ConfigurationProblems as problems:
         print(explain(problems), file=sys.stderr)
-        return 2
-    return 0
-
-
-def _run(command: str, settings: Settings) -> None:
-    application = Application(settings)
-    if command == "migrate":
-        application.migrate()
-        return
-    application.check()
+        return WRONG_SETTINGS
+    except LedgerUnavailable as error:
+        print(f"QentVPN cannot start now: {error}", file=sys.stderr)
+        return NOT_NOW
     if command == "check":
         print("Settings, plans and database are in order.")
-        return
+        return 0
+    return _work(command, application)
+
+
+def _work(command: str, application: Application) -> int:
     follow_parent()
     if command == "all":
         application.engine.dispose()  # the children open their own
-        sys.exit(Family(["bot", "worker", "web"]).run())
+        return Family(["bot", "worker", "web"]).run()
     if command == "web":
         application.engine.dispose()  # gunicorn forks: no connection may cross it
         application.web()
-    else:
-        run_until_stopped(application.bot if command == "bot" else application.worker)
-        # Whatever thread still hangs in a vendor's library must not hold the exit: nothing is lost with it.
-        sys.stderr.flush()
-        os._exit(0)
+        return 0
+    run_until_stopped(application.bot if command == "bot" else application.worker)
+    # Whatever thread still hangs in a vendor's library must not hold the exit: nothing is lost with it.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 sys.exit(main())

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -12,14 +12,14 @@ from uuid import uuid4
 import structlog
 from flask import Flask
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from telebot.async_telebot import AsyncTeleBot
 
 from node_a.adapters.database.agenda import SqlAgenda
 from node_a.adapters.database.engine import open_engine
-from node_a.adapters.database.key_checks import wrong_secrets
+from node_a.adapters.database.key_checks import remember_secrets, wrong_secrets
 from node_a.adapters.database.ledger import Database
-from node_a.adapters.database.migration import is_up_to_date, migrate
+from node_a.adapters.database.migration import RowsPointNowhere, is_good_enough, is_later, migrate, revision_of
 from node_a.adapters.node_b.gateway import NodeAccount, NodeB
 from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
 from node_a.adapters.payments.yookassa import YooKassa
@@ -45,6 +45,7 @@ from node_a.application.settlement import NudgePayment, SettlePayment
 from node_a.application.statistics import ObserveNodes, ShowServers
 from node_a.bot import ShopBot
 from node_a.domain.customer import Language
+from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.keys import KeyRing
 from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, ShadowsocksInbound
 from node_a.domain.payment import Shop
@@ -64,6 +65,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 LEDGER_THREADS: Final = 8
 # A provider that hangs holds at most so many threads, and none of the ledger's.
 PROVIDER_THREADS: Final = 4
+
+_NOT_MIGRATED: Final = "the database is not at this release: run `python -m node_a migrate`"
 
 
 def now() -> datetime:
@@ -217,36 +220,52 @@ class Application:
             finally:
                 agenda.close()
 
-    def migrate(self) -> None:
-        """Bring the database to this release's shape."""
-        migrate(self.engine)
+    def migrate(self) -> str:
+        """Bring the database to this release's shape; what became of it. Raises as `check` does."""
+        with _failures_in_words():
+            if is_later(revision_of(self.engine)):
+                return "The database is a later release's, and this one can work with it: nothing was changed."
+            migrate(self.engine)
+            return "The database is at this release."
 
-    def check(self) -> None:
-        """What must hold before any process works. Raises ConfigurationProblems."""
+    def check(self, *, remember: bool) -> None:
+        """What must hold before any process works. `remember`: the secrets too, for the next check; else it writes
+        nothing. Raises ConfigurationProblems, or LedgerUnavailable if only the database is missing, perhaps for now."""
         problems: list[str] = []
         try:
             _ = self.plans
         except ConfigurationProblems as error:
             problems += error.problems
-        problems += self._database_problems()
+        try:
+            with _failures_in_words():
+                problems += self._database_problems()
+                if remember and not problems:
+                    remember_secrets(self.engine, self.ring)
+        except ConfigurationProblems as error:
+            problems += error.problems
+        except LedgerUnavailable as error:
+            if not problems:
+                raise
+            problems.append(str(error))
         if problems:
             raise ConfigurationProblems(problems)
 
     # ── pieces ──
 
     def _database_problems(self) -> list[str]:
-        missing = self._is_ready()
-        return [missing] if missing else wrong_secrets(self.engine, self.ring)
+        revision = revision_of(self.engine)
+        if not is_good_enough(revision):
+            return [_NOT_MIGRATED]
+        if is_later(revision):
+            log.warning("the database is a later release's; this one works with it", revision=revision)
+        return wrong_secrets(self.engine, self.ring)
 
     def _is_ready(self) -> str | None:
-        """None, or what is missing before customers can be served."""
+        """None, or what is missing before customers can be served; strangers may read it."""
         try:
-            ready = is_up_to_date(self.engine)
-        except ModuleNotFoundError as error:
-            return f"the database of DATABASE_URL needs the Python package {error.name}, which is not installed"
-        except SQLAlchemyError as error:
-            return f"the database cannot be opened ({type(error).__name__}): look at DATABASE_URL"
-        return None if ready else "the database is not at this release: run `python -m node_a migrate`"
+            return None if is_good_enough(revision_of(self.engine)) else _NOT_MIGRATED
+        except (SQLAlchemyError, OSError) as error:
+            return f"the database cannot be read now ({type(error).__name__})"
 
     def _web_app(self) -> Flask:
         settings, reads, opens = self.settings, self.database.read_ledger, self.database.open_ledger
@@ -316,6 +335,26 @@ class Application:
                 )
                 gateways[NodeCode(code)] = await stack.enter_async_context(NodeB(account, clock=now))
             yield gateways
+
+
+@contextlib.contextmanager
+def _failures_in_words() -> Iterator[None]:
+    """What fails around the database becomes one line: LedgerUnavailable if it may pass by itself, otherwise
+    ConfigurationProblems."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        needs = f"the database of DATABASE_URL needs the Python package {error.name}, which is not installed"
+        raise ConfigurationProblems([needs]) from error
+    except (OperationalError, OSError) as error:
+        said = error.orig if isinstance(error, OperationalError) else error.strerror
+        line = " ".join(str(said).split())
+        raise LedgerUnavailable(f"the database cannot be used now ({line}): look at DATABASE_URL") from error
+    except SQLAlchemyError as error:
+        line = f"the database cannot be used ({type(error).__name__}): look at DATABASE_URL"
+        raise ConfigurationProblems([line]) from error
+    except RowsPointNowhere as error:
+        raise ConfigurationProblems([str(error)]) from error
 
 
 def _node(code: NodeCode, node: NodeSettings) -> Node:

@@ -20,9 +20,13 @@ GRACE: Final = 10.0
 # Holds the number of a pipe's reading end; whoever holds the writing end is the parent.
 PARENT_PIPE: Final = "PARENT_PIPE_FD"
 
+# A child that lived so long was well: its settings are right, and whatever ended it is news.
+HEALTHY_AFTER: Final = 30.0
+# What a process of ours ends with when it is refused its settings: starting it again changes nothing.
+WRONG_SETTINGS: Final = 2
+
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
-_WRONG_SETTINGS: Final = 2
 
 
 def follow_parent() -> None:
@@ -73,11 +77,27 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     log.info("stopped")
 
 
-class Family:
-    """The children of `all`: each is started again when it dies, and none outlives us."""
+def _node_a(name: str) -> Sequence[str]:
+    return [sys.executable, "-m", "node_a", name]
 
-    def __init__(self, names: Sequence[str]) -> None:
+
+class Family:
+    """The children of `all`: each is started again when it dies, and none outlives us. `first_pause`: seconds, doubled
+    with each failure."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        command: Callable[[str], Sequence[str]] = _node_a,
+        healthy_after: float = HEALTHY_AFTER,
+        first_pause: float = _FIRST_PAUSE,
+    ) -> None:
         self._names = names
+        self._command = command
+        self._healthy_after = healthy_after
+        self._first_pause = first_pause
+        self._were_well: set[str] = set()
         self._reading, self._writing = os.pipe()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._failures = dict.fromkeys(names, 0)
@@ -86,14 +106,17 @@ class Family:
         self._stopping = False
 
     def run(self) -> int:
-        """Until told to stop, or until a child says that the settings are wrong; the exit code."""
+        """Until told to stop, or until a child that was never well says that the settings are wrong; the exit code.
+
+        One that was well before is started again whatever it says: the others serve customers meanwhile.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "_stopping", True))
         while not self._stopping:
             for name in self._names:
-                if self._tend(name) == _WRONG_SETTINGS:
+                if self._tend(name) == WRONG_SETTINGS and name not in self._were_well:
                     self._stop()
-                    return _WRONG_SETTINGS
+                    return WRONG_SETTINGS
             time.sleep(0.1)
         self._stop()
         return 0
@@ -111,17 +134,20 @@ class Family:
             return None
         del self._children[name]
         lived = time.monotonic() - self._started_at[name]
-        self._failures[name] = 1 if lived > _LONGEST_PAUSE else self._failures[name] + 1
-        pause = min(_FIRST_PAUSE * 2 ** min(self._failures[name] - 1, 10), _LONGEST_PAUSE)
+        if lived > self._healthy_after:
+            self._were_well.add(name)
+            self._failures[name] = 0
+        self._failures[name] += 1
+        pause = min(self._first_pause * 2 ** min(self._failures[name] - 1, 10), _LONGEST_PAUSE)
         self._start_at[name] = time.monotonic() + pause
-        if code != _WRONG_SETTINGS:
+        if code != WRONG_SETTINGS or name in self._were_well:
             log.error("a process ended; it is started again", process=name, code=code, pause=pause)
         return code
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, PARENT_PIPE: str(self._reading)}
         return subprocess.Popen(
-            [sys.executable, "-m", "node_a", name], env=environment, pass_fds=[self._reading], stdin=subprocess.DEVNULL
+            self._command(name), env=environment, pass_fds=[self._reading], stdin=subprocess.DEVNULL
         )
 
     def _stop(self) -> None:

@@ -152,7 +152,8 @@ class NodeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     state: Annotated[Literal["active", "draining", "retired"], BeforeValidator(_lower)] = Field(
-        "active", description="active, draining (no new customers) or retired (its keys are removed)"
+        "active",
+        description="active, draining (its keys stay, but are shown last) or retired (its keys are shown no more)",
     )
     name_ru: str = Field(min_length=1, description="what Russian customers see, such as 🇩🇪 Германия 1")
     name_en: str = Field(min_length=1, description="what English customers see, such as 🇩🇪 Germany 1")
@@ -272,11 +273,6 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
-
-    @property
-    def newest_key_secret(self) -> int:
-        """The number of the secret from which the keys of new subscriptions are derived."""
-        return max(self.key_secrets)
 
     def secrets(self) -> frozenset[str]:
         """Every literal that must never be written anywhere: for the logs' redaction."""

@@ -23,7 +23,7 @@ class NodeState(StrEnum):
 
     ACTIVE = "active"
     DRAINING = "draining"  # kept, not offered first
-    RETIRED = "retired"  # nothing of ours stays there
+    RETIRED = "retired"  # its keys are shown and linked no more
 
 
 @dataclass(frozen=True, slots=True)

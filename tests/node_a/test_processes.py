@@ -2,18 +2,28 @@
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from node_a.adapters.database import engine
+from node_a.bootstrap import Application
+from node_a.domain.errors import LedgerUnavailable
+from node_a.processes import Family
+from node_a.settings import read_settings
 from sandbox.shop import PROJECT, Shop
 from sandbox.state import ports_of, secrets_of
+from shared.environment import ConfigurationProblems
+from tests.fakes.shop import a_migrated_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
@@ -26,16 +36,37 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, **shop.settings(), "PYTHONPATH": str(PROJECT)}
 
 
-def run(command: str, environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "node_a", command],
+@pytest.fixture
+def database(environment: dict[str, str], tmp_path: Path) -> Path:
+    """The shop's database, migrated."""
+    file = a_migrated_database(tmp_path)
+    environment["DATABASE_URL"] = f"sqlite:///{file}"
+    return file
+
+
+def started(command: Sequence[str], environment: dict[str, str], cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "node_a", *command],
         env=environment,
         cwd=cwd,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit code, what it printed and what it complained about."""
+    out, complaint = process.communicate(timeout=60)
+    return process.returncode, out, complaint
+
+
+def run(command: str, environment: dict[str, str], cwd: Path) -> tuple[int, str, str]:
+    return ended(started(command.split(), environment, cwd))
+
+
+def application(environment: dict[str, str]) -> Application:
+    return Application(read_settings(environment, None))
 
 
 class Starter:
@@ -60,9 +91,8 @@ def starter() -> Iterator[Starter]:
 
 
 @pytest.fixture
-def family(environment: dict[str, str], tmp_path: Path, starter: Starter) -> Iterator[psutil.Process]:
+def family(environment: dict[str, str], database: Path, tmp_path: Path, starter: Starter) -> Iterator[psutil.Process]:
     """`python -m node_a all` in a session of its own, with its three children at work."""
-    assert run("migrate", environment, tmp_path).returncode == 0
     with (tmp_path / "log").open("wb") as log:
         parent = subprocess.Popen(
             [sys.executable, "-m", "node_a", "all"],
@@ -112,22 +142,21 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def test_all_starts_the_three_and_sigterm_ends_everything(family: psutil.Process, tmp_path: Path) -> None:
-    everybody = [family, *children_of(family)]
+def test_all_starts_the_three_and_again_when_one_dies_and_sigterm_ends_everything(
+    family: psutil.Process, tmp_path: Path
+) -> None:
     assert {child.cmdline()[-1] for child in family.children()} == CHILDREN
+    victim = named(family, "worker")
+    victim.kill()
+    until(lambda: "a process ended; it is started again" in events(tmp_path))
+    until(lambda: sum(line["event"] == "worker is at work" for line in lines(tmp_path)) == 2)
+    assert named(family, "worker").pid != victim.pid
+    everybody = [family, *children_of(family)]
 
     family.terminate()
 
     until(lambda: all_gone(everybody))
     assert "killed: it did not stop in time" not in events(tmp_path)
-
-
-def test_a_child_that_dies_is_started_again(family: psutil.Process, tmp_path: Path) -> None:
-    victim = named(family, "worker")
-    victim.kill()
-
-    until(lambda: "a process ended; it is started again" in events(tmp_path))
-    until(lambda: any(child.cmdline()[-1:] == ["worker"] for child in family.children() if child.pid != victim.pid))
 
 
 def test_children_do_not_outlive_a_parent_that_was_killed(family: psutil.Process) -> None:
@@ -147,15 +176,53 @@ def test_everything_ends_when_whoever_started_it_is_gone(family: psutil.Process,
     until(lambda: all_gone(everybody))
 
 
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """A family takes the process's signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def a_family_whose_child(tmp_path: Path, *lives: str, healthy_after: float = 30.0) -> tuple[int, int]:
+    """The family's exit code, and how often it started its one child, which lives one life after another."""
+    (tmp_path / "lives").write_text("\n".join(lives), encoding="utf-8")
+    script = """if True:
+        import os, pathlib, signal, sys, time
+        here = pathlib.Path(sys.argv[1])
+        count = int((here / "count").read_text()) if (here / "count").exists() else 0
+        (here / "count").write_text(str(count + 1))
+        exec((here / "lives").read_text().splitlines()[count])"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    code = Family(["child"], command=lambda _: command, healthy_after=healthy_after, first_pause=0.01).run()
+    return code, int((tmp_path / "count").read_text(encoding="utf-8"))
+
+
+END_OF_THE_FAMILY = "os.kill(os.getppid(), signal.SIGTERM); time.sleep(30)"
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_child_refused_its_settings_ends_the_family(tmp_path: Path) -> None:
+    assert a_family_whose_child(tmp_path, "sys.exit(1)", "sys.exit(2)") == (2, 2)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_child_that_was_well_once_is_started_again_whatever_it_says(tmp_path: Path) -> None:
+    lives = ["time.sleep(0.4)", "sys.exit(2)", "sys.exit(2)", END_OF_THE_FAMILY]
+
+    assert a_family_whose_child(tmp_path, *lives, healthy_after=0.3) == (0, 4)
+
+
 def test_wrong_settings_are_one_line_each_and_never_a_stack_trace(environment: dict[str, str], tmp_path: Path) -> None:
     environment.update({"WEB_PORT": "eighty", "NODES__DE1__REALITY_SHORT_ID": "xyz"})
     del environment["PUBLIC_URL"]
 
-    result = run("check", environment, tmp_path)
+    code, _, complaint = run("check", environment, tmp_path)
 
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    problems = [line for line in result.stderr.splitlines() if line.startswith("  - ")]
+    assert code == 2
+    assert "Traceback" not in complaint
+    problems = [line for line in complaint.splitlines() if line.startswith("  - ")]
     assert [problem.split()[1] for problem in problems] == ["NODES__DE1__REALITY_SHORT_ID", "PUBLIC_URL", "WEB_PORT"]
 
 
@@ -163,34 +230,110 @@ def test_a_database_that_was_not_migrated_is_said_so_and_its_remedy_works(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     before = run("check", environment, tmp_path)
-    assert run("migrate", environment, tmp_path).returncode == 0
+    assert run("migrate", environment, tmp_path)[:2] == (0, "The database is at this release.\n")
     after = run("check", environment, tmp_path)
 
-    assert before.returncode == 2
-    assert "run `python -m node_a migrate`" in before.stderr
-    assert after.returncode == 0, after.stderr
-    assert after.stdout == "Settings, plans and database are in order.\n"
+    assert before[0] == 2
+    assert "run `python -m node_a migrate`" in before[2]
+    assert after == (0, "Settings, plans and database are in order.\n", "")
+    assert rows(tmp_path / "node_a.db", "SELECT * FROM key_secrets") == [], "a check writes nothing"
 
 
-def test_a_changed_key_secret_is_refused_by_name(environment: dict[str, str], tmp_path: Path) -> None:
-    run("migrate", environment, tmp_path)
-    run("check", environment, tmp_path)
+def test_a_database_that_cannot_be_opened_is_one_line_and_may_pass(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    impossible = {**environment, "DATABASE_URL": f"sqlite:///{tmp_path / 'file' / 'node_a.db'}"}
+    unopenable = {**environment, "DATABASE_URL": f"sqlite:///{tmp_path / 'folder'}"}
+
+    commands = [("migrate", impossible), ("migrate", unopenable), ("worker", impossible), ("check", unopenable)]
+    processes = [started([command], given, tmp_path) for command, given in commands]
+
+    for code, out, complaint in map(ended, processes):
+        assert (code, out) == (1, "")
+        [line] = complaint.splitlines()
+        assert "look at DATABASE_URL" in line
+
+
+def test_a_rollback_works_with_the_later_releases_database(
+    environment: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    write(database, "UPDATE alembic_version SET version_num = '9999'")
+    migrating, checking = (started([command], environment, tmp_path) for command in ("migrate", "check"))
+
+    code, said, _ = ended(migrating)
+    assert code == 0
+    [line] = said.splitlines()
+    assert "later release" in line
+    code, _, log = ended(checking)
+    assert code == 0
+    [warning] = [json.loads(line) for line in log.splitlines()]
+    assert (warning["level"], warning["revision"]) == ("warning", "9999")
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_a_maintainer_is_told_that_no_migration_is_needed_without_any_settings(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+    code, said, complaint = ended(started(["migration", "needless"], environment, tmp_path))
+
+    assert (code, complaint) == (0, "")
+    assert said == "Nothing differs between the tables in the code and the migrations: no file was written.\n"
+
+
+# ── the checks before the start, without a process around them ──
+
+
+def write(database: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_changed_key_secret_in_use_is_refused_by_name(environment: dict[str, str], database: Path) -> None:
+    application(environment).check(remember=True)
+    write(
+        database,
+        "INSERT INTO customers VALUES (1, 'ru', 'good', 1)",
+        f"INSERT INTO subscriptions VALUES ('{1:032x}', 1, 1, 0, 1, NULL, NULL)",
+    )
+    application(environment).check(remember=True)
     environment["KEY_SECRETS__1"] = "another secret than the one that made the keys"
 
-    result = run("check", environment, tmp_path)
-
-    assert result.returncode == 2
-    assert "KEY_SECRETS__1 is not the secret that made the keys" in result.stderr
+    with pytest.raises(ConfigurationProblems, match="KEY_SECRETS__1 is not the secret that made the keys"):
+        application(environment).check(remember=True)
 
 
-def test_a_database_without_its_driver_is_said_so(environment: dict[str, str], tmp_path: Path) -> None:
+def test_while_somebody_writes_a_check_passes_and_a_new_secret_waits_for_its_turn(
+    environment: dict[str, str], database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        application(environment).check(remember=False)
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            application(environment).check(remember=True)
+
+    application(environment).check(remember=True)
+    assert len(rows(database, "SELECT * FROM key_secrets")) == 1
+
+
+def test_a_database_without_its_driver_is_said_so(environment: dict[str, str]) -> None:
     environment["DATABASE_URL"] = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 
-    result = run("check", environment, tmp_path)
+    with pytest.raises((ConfigurationProblems, LedgerUnavailable), match="DATABASE_URL"):
+        application(environment).check(remember=False)
 
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    assert "DATABASE_URL" in result.stderr
+
+def test_a_file_that_is_no_database_does_not_pass_by_itself(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "node_a.db").write_bytes(b"not a database" * 100)
+
+    with pytest.raises(ConfigurationProblems, match="look at DATABASE_URL"):
+        application(environment).check(remember=False)
 
 
 def test_wrong_plans_and_an_unusable_database_are_both_named(environment: dict[str, str], tmp_path: Path) -> None:
@@ -199,9 +342,22 @@ def test_wrong_plans_and_an_unusable_database_are_both_named(environment: dict[s
     environment["PLANS_FILE"] = str(tmp_path / "bad.toml")
     environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'folder'}"
 
-    result = run("check", environment, tmp_path)
+    with pytest.raises(ConfigurationProblems) as caught:
+        application(environment).check(remember=False)
 
-    assert result.returncode == 2
-    assert "bad.toml: plans" in result.stderr
-    assert "look at DATABASE_URL" in result.stderr
-    assert "Traceback" not in result.stderr
+    [plans, database] = caught.value.problems
+    assert "bad.toml: plans" in plans
+    assert "look at DATABASE_URL" in database
+
+
+def test_a_migration_that_leaves_rows_pointing_nowhere_is_said_so(environment: dict[str, str], database: Path) -> None:
+    write(database, f"INSERT INTO subscriptions VALUES ('{1:032x}', 1, 1, 0, 0, NULL, NULL)")
+
+    with pytest.raises(ConfigurationProblems, match="nothing was changed"):
+        application(environment).migrate()
+
+
+def test_strangers_learn_no_more_than_that_the_database_is_away(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "node_a.db").mkdir()
+
+    assert application(environment)._is_ready() == "the database cannot be read now (OperationalError)"

@@ -95,7 +95,7 @@ def test_everything_can_be_set() -> None:
     ]
     assert settings.yookassa_test_shop is True
     assert settings.log_level == "DEBUG"
-    assert settings.newest_key_secret == 10
+    assert settings.key_secrets == {1: SecretStr("1" * 32), 10: SecretStr("x" * 32)}
     assert set(settings.nodes) == {"de1", "nl2"}
     assert settings.nodes["nl2"].state == "draining"
     assert {"not-a-password", "not-a-password-either", "x" * 32, "not-a-real-agent-token"} <= settings.secrets()

@@ -1,8 +1,9 @@
 """The agenda: what is due, and whether anybody has written since we last looked."""
 
+import sqlite3
 from datetime import datetime
 
-from sqlalchemy import Engine, literal, select
+from sqlalchemy import Engine, PoolProxiedConnection, literal, select
 from sqlalchemy.exc import OperationalError
 
 from node_a.adapters.database.accesses import access_is_due
@@ -20,21 +21,38 @@ class SqlAgenda:
     own process's included. PostgreSQL has nothing of the kind to ask: there the worker looks at every tick."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._reading = engine.execution_options(**{READ_ONLY: True})
-        self._watching = None
-        if engine.dialect.name == "sqlite":
-            # The driver's own connection, outside any transaction: inside one the version would stand still.
-            self._watching = engine.raw_connection()
-        self._seen = -1
+        self._can_watch = engine.dialect.name == "sqlite"
+        self._watching: PoolProxiedConnection | None = None
+        self._seen: int | None = None
 
     def changed(self) -> bool:
-        if self._watching is None:
+        """True at first, and after the watch broke: whatever happened before must be looked at."""
+        if not self._can_watch:
             return False
+        try:
+            version = self._version()
+        except sqlite3.Error as error:
+            self._end_watch()
+            raise LedgerUnavailable(f"the database cannot be watched: {error}") from error
+        before, self._seen = self._seen, version
+        return version != before
+
+    def _version(self) -> int:
+        """Means something only beside another one of the same connection."""
+        if self._watching is None:
+            # The driver's own connection, outside any transaction: inside one the version would stand still.
+            self._watching = self._engine.raw_connection()
         cursor = self._watching.cursor()
         version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
         cursor.close()
-        before, self._seen = self._seen, version
-        return version != before
+        return version
+
+    def _end_watch(self) -> None:
+        if self._watching is not None:
+            self._watching.invalidate()
+        self._watching, self._seen = None, None
 
     def due(self, now: datetime) -> frozenset[Activity]:
         questions = {
@@ -55,5 +73,4 @@ class SqlAgenda:
             raise LedgerUnavailable(f"the database cannot be read: {error.orig}") from error
 
     def close(self) -> None:
-        if self._watching is not None:
-            self._watching.close()
+        self._end_watch()

@@ -39,7 +39,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///PATH` or `postgresql+psycopg://…`; nothing is connected yet."""
+    """An engine for `sqlite:///PATH` or `postgresql+psycopg://…`; nothing is connected yet. Raises OSError if there is
+    no directory for PATH and none can be made, ModuleNotFoundError without the driver."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)

@@ -1,17 +1,21 @@
 """Migrating: bringing the tables to this release's shape, and telling whether they have it."""
 
 import functools
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine, column, inspect, select, table
 
-from node_a.adapters.database.engine import READ_ONLY, UtcDateTime
+from node_a.adapters.database.engine import READ_ONLY, UtcDateTime, open_engine
+from node_a.adapters.database.tables import metadata
 
 _VERSIONS: Final = table("alembic_version", column("version_num"))  # alembic's own
 _DIRECTORY: Final = Path(__file__).with_name("migrations")
@@ -29,8 +33,12 @@ COMPARISON: Final[dict[str, Any]] = {
 }
 
 
+class RowsPointNowhere(Exception):
+    """After the migration some rows would point to rows that do not exist."""
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Up to `revision`, all or nothing. Raises RuntimeError if rows then point nowhere."""
+    """Up to `revision`, all or nothing. Raises RowsPointNowhere, having changed nothing."""
     with _migrating(engine) as config:
         command.upgrade(config, revision)
 
@@ -40,10 +48,23 @@ def migrate_down(engine: Engine, revision: str) -> None:
         command.downgrade(config, revision)
 
 
-def make_migration(engine: Engine, number: str, message: str) -> None:
-    """Write the next migration from what differs between the tables in the code and in this database."""
-    with _migrating(engine) as config:
-        command.revision(config, message, autogenerate=True, rev_id=number)
+def make_migration(message: str) -> Path | None:
+    """Write the next migration from what differs between the tables in the code and those that the migrations make in
+    an empty database. None, and no file, if nothing does."""
+    with tempfile.TemporaryDirectory() as scratch:
+        engine = open_engine(f"sqlite:///{scratch}/scratch.db")
+        try:
+            migrate(engine)
+            with engine.connect() as connection:
+                if not compare_metadata(MigrationContext.configure(connection, opts=COMPARISON), metadata):
+                    return None
+            with _migrating(engine) as config:
+                number = f"{int(revisions()[-1]) + 1:04}"
+                script = command.revision(config, message, autogenerate=True, rev_id=number)
+        finally:
+            engine.dispose()
+    assert isinstance(script, Script)  # noqa: S101 — more than one is for databases of several branches
+    return Path(script.path)
 
 
 @functools.cache
@@ -52,12 +73,22 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory(str(_DIRECTORY)).walk_revisions()][::-1]
 
 
-def is_up_to_date(engine: Engine) -> bool:
-    """Whether the tables have this release's shape; writes nothing."""
+def revision_of(engine: Engine) -> str | None:
+    """Which revision the tables have; None before the first. Writes nothing."""
     with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
         if not inspect(connection).has_table(_VERSIONS.name):
-            return False
-        return list(connection.scalars(select(_VERSIONS.c.version_num))) == [revisions()[-1]]
+            return None
+        return connection.scalars(select(_VERSIONS.c.version_num)).one_or_none()
+
+
+def is_later(revision: str | None) -> bool:
+    """Whether a later release made it. A migration leaves the previous release working, so that this one may go on."""
+    return revision is not None and revision not in revisions()
+
+
+def is_good_enough(revision: str | None) -> bool:
+    """Whether this release can work with it."""
+    return revision == revisions()[-1] or is_later(revision)
 
 
 @contextmanager
@@ -72,8 +103,12 @@ def _migrating(engine: Engine) -> Iterator[Config]:
         config = Config()
         config.set_main_option("script_location", str(_DIRECTORY))
         config.attributes["connection"] = connection
-        with connection.begin():
-            yield config
-            if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-                raise RuntimeError("after the migration some rows point to rows that do not exist; nothing was changed")
-        connection.invalidate()  # its foreign keys are off: never reuse it
+        try:
+            with connection.begin():
+                yield config
+                if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise RowsPointNowhere(
+                        "after the migration some rows point to rows that do not exist; nothing was changed"
+                    )
+        finally:
+            connection.invalidate()  # its foreign keys are off: never reuse it

@@ -4,21 +4,19 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 from node_a.adapters.database.agenda import SqlAgenda
-from node_a.adapters.database.key_checks import wrong_secrets
 from node_a.application.ports import Activity
 from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.grant import GrantId
-from node_a.domain.keys import KeyRing
 from node_a.domain.message import Message, MessageId
 from node_a.domain.node import NodeCode, NodeObservation, Protocol
 from node_a.domain.payment import PaymentId, PaymentState
 from node_a.domain.subscription import Subscription, SubscriptionId
-from tests.builders import ANNA, DAY, MONTH, NOW, RING, YEAR, a_payment
+from tests.builders import ANNA, DAY, MONTH, NOW, YEAR, a_payment
 from tests.fakes.shop import ShopUnderTest
 
 LEASED = NOW + timedelta(minutes=3)
@@ -207,13 +205,20 @@ def test_an_agenda_that_cannot_be_read_says_so(shop: ShopUnderTest) -> None:
         SqlAgenda(shop.engine).due(NOW)
 
 
-def test_a_wrong_or_missing_key_secret_is_named(shop: ShopUnderTest) -> None:
-    assert wrong_secrets(shop.engine, RING) == []
-    assert wrong_secrets(shop.engine, RING) == []
+def test_a_watch_that_breaks_is_said_in_our_words_and_begun_again(shop: ShopUnderTest) -> None:
+    broken = False
+    shop.engine.dispose()
+    event.listen(shop.engine, "connect", lambda connection, _: connection.set_progress_handler(lambda: broken, 1))
+    agenda = SqlAgenda(shop.engine)
+    assert agenda.changed()
 
-    changed = KeyRing({1: RING.secrets[1], 2: b"not the one that made the keys"})
-    [wrong] = wrong_secrets(shop.engine, changed)
-    [missing] = wrong_secrets(shop.engine, KeyRing({1: RING.secrets[1]}))
+    broken = True
+    with pytest.raises(LedgerUnavailable, match="interrupted"):
+        agenda.changed()
+    with pytest.raises(LedgerUnavailable):
+        agenda.changed()  # nor can it be opened again
+    broken = False
 
-    assert wrong.startswith("KEY_SECRETS__2 is not the secret")
-    assert missing.startswith("KEY_SECRETS__2 is missing")
+    assert agenda.changed(), "whatever happened meanwhile must be looked at"
+    assert not agenda.changed()
+    agenda.close()

@@ -1,15 +1,27 @@
 """The tables have one history, and it leads where the code believes it does, up and down."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Column, Engine, Integer, Table, inspect, text
 
+from node_a.adapters.database import migration
 from node_a.adapters.database.engine import open_engine
-from node_a.adapters.database.migration import COMPARISON, is_up_to_date, migrate, migrate_down, revisions
+from node_a.adapters.database.migration import (
+    COMPARISON,
+    RowsPointNowhere,
+    is_good_enough,
+    is_later,
+    make_migration,
+    migrate,
+    migrate_down,
+    revision_of,
+    revisions,
+)
 from node_a.adapters.database.tables import metadata
 
 
@@ -29,7 +41,7 @@ def test_the_tables_of_the_migrations_are_those_of_the_code(engine: Engine) -> N
     migrate(engine)
 
     assert differences(engine) == []
-    assert is_up_to_date(engine)
+    assert is_good_enough(revision_of(engine))
 
 
 def test_a_difference_would_be_noticed(engine: Engine) -> None:
@@ -58,11 +70,11 @@ def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
 
-    assert is_up_to_date(engine)
+    assert is_good_enough(revision_of(engine))
 
 
 def test_an_empty_database_is_not_up_to_date(engine: Engine) -> None:
-    assert not is_up_to_date(engine)
+    assert not is_good_enough(revision_of(engine))
 
 
 def test_a_migration_that_leaves_rows_pointing_nowhere_changes_nothing(engine: Engine) -> None:
@@ -74,5 +86,54 @@ def test_a_migration_that_leaves_rows_pointing_nowhere_changes_nothing(engine: E
     cursor.close()
     raw.invalidate()
 
-    with pytest.raises(RuntimeError, match="nothing was changed"):
+    with pytest.raises(RowsPointNowhere, match="nothing was changed"):
         migrate(engine)
+
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1, "that connection was not used again"
+
+
+def test_a_later_releases_database_is_good_enough_after_a_rollback(engine: Engine) -> None:
+    migrate(engine)
+    assert not is_later(revision_of(engine))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert is_later(revision_of(engine))
+    assert is_good_enough(revision_of(engine))
+
+
+def test_a_database_migrated_back_to_nothing_is_not_a_later_releases(engine: Engine) -> None:
+    migrate(engine)
+    migrate_down(engine, "base")
+
+    assert not is_later(revision_of(engine))
+    assert not is_good_enough(revision_of(engine))
+
+
+@pytest.fixture
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where new migrations go: a copy, so that the real ones stay as they are."""
+    copy = shutil.copytree(Path(migration.__file__).with_name("migrations"), tmp_path / "migrations")
+    monkeypatch.setattr(migration, "_DIRECTORY", copy)
+    return copy / "versions"
+
+
+def test_no_migration_is_made_when_nothing_differs(versions: Path) -> None:
+    before = set(versions.glob("*.py"))
+
+    assert make_migration("needless") is None
+    assert set(versions.glob("*.py")) == before
+
+
+def test_a_migration_is_made_from_what_differs_and_has_the_next_number(versions: Path) -> None:
+    stray = Table("stray", metadata, Column("id", Integer, primary_key=True))
+    try:
+        made = make_migration("a stray table")
+    finally:
+        metadata.remove(stray)
+
+    assert made == versions / f"{int(revisions()[-1]) + 1:04}_a_stray_table.py"
+    written = made.read_text(encoding="utf-8")
+    assert "create_table('stray'" in written
+    assert f"down_revision = '{revisions()[-1]}'" in written
