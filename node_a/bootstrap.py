@@ -287,6 +287,8 @@ class Application:
                 support_contact=settings.support_contact,
                 default_language=self.default_language,
                 plans=self.plans,
+                # A provider that hangs must leave threads for webhooks and links.
+                payments_at_once=max(1, settings.web_threads // 2),
                 clock=now,
                 is_ready=self._is_ready,
                 register=self.register,

@@ -57,7 +57,8 @@ class NodeGateway(Protocol):
     async def apply(self, wanted: WantedAccess) -> None:
         """Make the node hold exactly this, whatever it holds now; safe to repeat.
 
-        Raises NodeUnavailable (outcome unknown or node down) and NodeRefused.
+        Raises NodeUnavailable (outcome unknown or node down), NodeRefused, and NodeIsAhead when it holds a later
+        revision.
         """
         ...
 

@@ -1,7 +1,6 @@
 """The bot: an update comes in, a use case runs, letters go out."""
 
 from node_a.bot.rate import RequestLimit
-from node_a.bot.reception import RunInThread
 from node_a.bot.shop_bot import ShopBot
 
-__all__ = ["RequestLimit", "RunInThread", "ShopBot"]
+__all__ = ["RequestLimit", "ShopBot"]

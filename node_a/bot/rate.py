@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from limits import RateLimitItem, RateLimitItemPerSecond
+from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -20,10 +20,9 @@ class Verdict(Enum):
 class RequestLimit:
     """Kept in memory: a restart forgives. Not for several threads."""
 
-    def __init__(self, limit: RateLimitItem | None = None) -> None:
-        self._limit = limit or RateLimitItemPerSecond(30, 60)
-        self._storage = MemoryStorage()
-        self._window = MovingWindowRateLimiter(self._storage)
+    def __init__(self) -> None:
+        self._limit = RateLimitItemPerSecond(30, 60)
+        self._window = MovingWindowRateLimiter(MemoryStorage())
         self._asked: set[CustomerId] = set()
 
     def verdict(self, customer_id: CustomerId) -> Verdict:
@@ -35,7 +34,3 @@ class RequestLimit:
             return Verdict.STAY_SILENT
         self._asked.add(customer_id)
         return Verdict.ASK_TO_SLOW_DOWN
-
-    def forget(self, customer_id: CustomerId) -> None:
-        """As if this customer's minute had passed."""
-        self._window.clear(self._limit, str(customer_id))

@@ -1,14 +1,14 @@
 """What happens around every answer: the limit, the registration, the log line, and the apology when something fails."""
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final
 
 import structlog
 from telebot import types
 
-from node_a.application.ports import Letter, Messenger
+from node_a.application.ports import Letter, Messenger, RunInThread
 from node_a.application.registration import RegisterCustomer
 from node_a.bot.rate import RequestLimit, Verdict
 from node_a.domain.customer import Customer, CustomerId, Language, Standing
@@ -18,7 +18,6 @@ from shared.logs import bind, new_id
 
 _log = structlog.stdlib.get_logger("bot")
 
-T = TypeVar("T")
 Answer = Callable[[Customer], Awaitable[list[Letter]]]
 
 # What a banned customer may still ask: money has its own rights.
@@ -26,12 +25,6 @@ _FOR_EVERYBODY: Final = frozenset({"/help", "/paysupport"})
 ATTEMPTS: Final = 3
 # Seconds. Longer than that, the customer asks again sooner than we answer.
 LONGEST_PAUSE: Final = 5.0
-
-
-class RunInThread(Protocol):
-    """Runs a plain function in a worker thread."""
-
-    def __call__(self, work: Callable[[], T]) -> Coroutine[Any, Any, T]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

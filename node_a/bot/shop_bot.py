@@ -9,13 +9,13 @@ from telebot import types, util
 from telebot.async_telebot import AsyncTeleBot
 
 from node_a.application.overview import ShowSubscription, SubscriptionView
-from node_a.application.ports import Letter, Messenger
+from node_a.application.ports import Letter, Messenger, RunInThread
 from node_a.application.registration import RegisterCustomer
 from node_a.application.statistics import ShowServers
 from node_a.bot.introduction import introduce
 from node_a.bot.polling import Troubles, keep_polling
 from node_a.bot.rate import RequestLimit
-from node_a.bot.reception import Answer, Reception, RunInThread
+from node_a.bot.reception import Answer, Reception
 from node_a.domain.customer import Customer
 from node_a.wording.qr import qr_picture
 from node_a.wording.wording import Wording

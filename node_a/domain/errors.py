@@ -51,7 +51,7 @@ class PaymentRefused(Refused):
 
 
 class NodeRefused(Refused):
-    """The node understood and said no: credentials or request are wrong, or it holds a newer revision."""
+    """The node understood this request and will never take it."""
 
 
 class NodeIsAhead(NodeRefused):

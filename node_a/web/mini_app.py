@@ -1,6 +1,7 @@
 """The Mini App: a shell without data, and fragments for the customer whom Telegram vouches for."""
 
 from collections.abc import Mapping
+from threading import BoundedSemaphore
 from typing import Final
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from markupsafe import Markup
 
 from node_a.application.overview import PaymentStage, PaymentView
 from node_a.domain.customer import Language
-from node_a.domain.errors import UnknownPlan
+from node_a.domain.errors import ProviderUnavailable, UnknownPlan
 from node_a.domain.payment import PaymentId
 from node_a.web.needs import Web
 from node_a.web.offers import Offer
@@ -28,6 +29,8 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
     blueprint = Blueprint("mini_app", __name__)
     identify = IdentifyCustomer(web)
     requests, polls = Rate(*REQUESTS), Rate(*POLLS)
+    # A provider that hangs must leave threads for everything else.
+    places = BoundedSemaphore(web.payments_at_once)
     explain_problems(blueprint, pages)
     offers = [Offer.of(plan) for plan in web.plans.values()]
 
@@ -56,8 +59,15 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
         code = order.get("plan") if isinstance(order, dict) else None
         if not isinstance(code, str):
             raise UnknownPlan("no plan named")
-        payment = web.open_payment(customer.id, code)
-        return payment_screen(PaymentView(payment, PaymentStage.WAITING), customer.language), 201
+        if not places.acquire(blocking=False):
+            raise ProviderUnavailable("as many payments are being opened as may be at once")
+        try:
+            payment = web.open_payment(customer.id, code)
+        finally:
+            places.release()
+        # It need not be waiting any more: a repeated tap may find it paid, or given up.
+        view = web.show_payment(payment.id, customer.id, customer.language)
+        return payment_screen(view, customer.language), 201
 
     @blueprint.get("/app/payments/<uuid:id>")
     def payment(id: UUID) -> str:

@@ -29,7 +29,8 @@ class Web:
     `telegram_link_url`: what leads into Telegram, https://t.me; `telegram_script_url`: where Telegram's own script
     comes from, unless `telegram_script_file` is a copy that we serve;
     `frame_ancestors`: origins that may show the Mini App in a frame; `trusted_proxies`: how many stand before us;
-    `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing."""
+    `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing;
+    `payments_at_once`: how many may be opened side by side, fewer than there are threads: the provider may hang."""
 
     public_url: str
     bot_username: str
@@ -54,6 +55,7 @@ class Web:
     show_payment: ShowPayment
     open_link: OpenLink
     nudge: Nudge
+    payments_at_once: int = 4
 
     @property
     def bot_url(self) -> str:

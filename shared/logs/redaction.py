@@ -36,6 +36,8 @@ _QUOTED = r"""(?P<open>\\{0,15}["'])(?P<value>(?:(?!(?<!\\)(?P=open))[^\r\n])+)"
 _NOTHING = r"(?!(?:None|null|[Tt]rue|[Ff]alse)\b|SecretStr\()"
 _BARE = _NOTHING + r"""(?P<value>[^\s"'&\\\[({][^\s"'&\\]*(?:\\\\[^\s"'&\\]*)*)"""
 
+_LONG_LIST: Final = 4_096
+
 _SENSITIVE = (
     r"(?:(?:pass(?:word|wd|phrase)|secret|token|credential|init[_-]?data|jwt|authorization|cookie"
     r"|(?:private|secret|server|user|api|access|signing|encryption|shadowsocks)[ _-]?key)s?(?:__\d+)?"
@@ -124,11 +126,19 @@ def _shapes() -> list[Substitution]:
     ]
 
 
+def _to_the_end(excluded: str, closing: str) -> str:
+    """The rest of a list or dict, also of a very long one that a cut has left open: else the search for its end, begun
+    again at each of thousands of openings, would be quadratic."""
+    inside = rf"[^{re.escape(excluded)}\r\n]"
+    end = re.escape(closing)
+    return rf"(?:{inside}{{0,{_LONG_LIST - 1}}}{end}|{inside}{{{_LONG_LIST},}}{end}?)"
+
+
 def _fields() -> list[Substitution]:
     """Secrets that can be told by the name in front of them, in headers, dicts, JSON, forms, and pairs of these."""
     i = re.IGNORECASE
     name, byte = _SENSITIVE, r"(?:b(?=\\{0,15}[\"']))?"
-    whole = r"\s*[:=]\s*)(?P<value>\{[^{}\r\n]*\})"
+    whole = r"\s*[:=]\s*)(?P<value>\{" + _to_the_end("{}", "}") + ")"
     return [
         # What the panel is told about a user: the id is the key. A jar of cookies.
         (re.compile(rf"(?P<name>(?:vless|cookies?)(?P<quote>{_QUOTE})?{whole}", i), _as_a_string),
@@ -137,7 +147,7 @@ def _fields() -> list[Substitution]:
         (
             re.compile(
                 rf"(?P<name>{name}(?P<quote>{_QUOTE})?\s*(?:=>|[:=])\s*)"
-                r"(?P<value>\[[^\]\r\n]*\]|\([^)\r\n]*\))",
+                rf"(?P<value>\[{_to_the_end(']', ']')}|\({_to_the_end(')', ')')})",
                 i,
             ),
             _as_a_string,

@@ -15,9 +15,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.logs.redaction import Redactor
 
-# A longer line is almost always a body or a page that somebody logged whole. Cut only after redaction, so that
-# no pattern loses its end.
+# A longer line is almost always a body or a page that somebody logged whole. Cut after redaction, so that no pattern
+# loses its end.
 LONGEST_LINE = 16_384
+# Before it, so that a huge line does not hold the process: what the search may have met only half of is left out.
+LONGEST_SEARCHED = 65_536
+_PERHAPS_HALVED = 1_024
 
 _FIRST = ("timestamp", "level", "logger", "process", "id", "event")
 
@@ -30,7 +33,10 @@ class _RedactingHandler(logging.StreamHandler[TextIO]):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._redactor(super().format(record))
+        whole = super().format(record)
+        line = self._redactor(whole[:LONGEST_SEARCHED])
+        if len(whole) > LONGEST_SEARCHED:
+            return line[: max(0, min(LONGEST_LINE, len(line) - _PERHAPS_HALVED))] + " (cut)"
         return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " (cut)"
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)

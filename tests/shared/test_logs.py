@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import pytest
 import structlog
 
 from shared.logs import bind, new_id
-from shared.logs.setup import LONGEST_LINE, make_handler
+from shared.logs.setup import LONGEST_LINE, LONGEST_SEARCHED, make_handler
 from tests.shared.test_redaction import PLANTED
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +27,10 @@ Logger = structlog.stdlib.BoundLogger
 class Lines:
     """A logger of the standard library over the real handler, and what it wrote."""
 
-    def __init__(self, format: Literal["json", "readable"]) -> None:
+    def __init__(self, format: Literal["json", "readable"], secrets: Sequence[str] = (SECRET,)) -> None:
         self.stream = io.StringIO()
         self.logger = logging.Logger("some.library")
-        self.logger.addHandler(make_handler(self.stream, process="web", format=format, secrets=[SECRET]))
+        self.logger.addHandler(make_handler(self.stream, process="web", format=format, secrets=secrets))
 
     @property
     def text(self) -> str:
@@ -163,6 +164,50 @@ def test_a_very_long_line_is_cut_after_redaction(lines: Lines) -> None:
     assert len(lines.text) < LONGEST_LINE + 20
     assert lines.text.endswith("(cut)\n")
     assert secret[:15] not in lines.text
+
+
+class Counting:
+    """A redactor that only counts the work it is given."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+    def __call__(self, line: str) -> str:
+        self.characters += len(line)
+        return line
+
+
+@pytest.mark.parametrize("piece", ["token: (", 'key="', "x"])
+def test_redaction_is_never_given_more_than_so_much(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting()
+    monkeypatch.setattr("shared.logs.setup.Redactor", lambda secrets: counting)
+    lines = Lines("json")
+
+    lines.logger.warning(piece * (1_000_000 // len(piece)))
+
+    assert LONGEST_LINE < counting.characters <= LONGEST_SEARCHED
+    assert lines.text.endswith("(cut)\n")
+
+
+@pytest.mark.parametrize("secret", [PLANTED["a bot token"][0], "correct horse battery staple", SECRET])
+def test_a_secret_across_the_cut_before_redaction_is_not_shown_by_half(secret: str) -> None:
+    """What is in front of it shrinks so much that the place of that cut is shown."""
+    long_token = "token=" + "A" * (LONGEST_SEARCHED - 1_000)
+    for blanks in range(700, 1_000, 7):
+        lines = Lines("readable", secrets=[secret])
+        lines.logger.warning(f"{long_token} {'y ' * (blanks // 2)}{secret}{' z' * 1_000}")
+        assert "A" * 20 not in lines.text
+        assert not [part for part in (secret[:8], secret[-8:]) if part in lines.text]
+        assert lines.text.endswith("(cut)\n")
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("tokens: [", "]"), ("cookies: {", "}"), ("tokens: (", ")")])
+def test_a_list_of_secrets_that_ends_behind_the_cut_is_masked_all_the_same(opening: str, closing: str) -> None:
+    lines = Lines("readable")
+
+    lines.logger.warning(opening + "'hunter2hunter', " * (LONGEST_SEARCHED // 10) + closing)
+
+    assert "hunter2" not in lines.text
 
 
 class Broken:

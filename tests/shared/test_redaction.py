@@ -212,5 +212,20 @@ def test_a_long_line_takes_time_in_proportion(piece: str) -> None:
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize("piece", ["token: (", "token: [", "cookies: {", 'key="', "key='", 'key=\\"', '("key", "'])
+def test_twice_the_line_is_not_four_times_the_work(piece: str) -> None:
+    def seconds(length: int) -> float:
+        line = piece * (length // len(piece))
+        times = []
+        for _ in range(3):
+            started = time.process_time()
+            REDACT(line)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # Eight times the line; a quadratic pattern takes some 64 times as long.
+    assert seconds(160_000) < 24 * seconds(20_000)
+
+
 def test_something_that_is_no_text_is_left_out() -> None:
     assert "could not be redacted" in REDACT(logging)  # type: ignore[arg-type]

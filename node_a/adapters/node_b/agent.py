@@ -1,6 +1,6 @@
 """The agent's API: users with Shadowsocks keys, and the host. What is said is `shared/agent_contract.py`."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -8,11 +8,14 @@ from pydantic import BaseModel, ValidationError
 from node_a.adapters.node_b.connection import BrokenOff, repeated_once, send
 from node_a.adapters.node_b.payloads import checked_name, end_in_seconds, limit_in_bytes
 from node_a.domain.access import WantedAccess
-from node_a.domain.errors import NodeRefused, NodeUnavailable
+from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable
 from shared.agent_contract import AgentStatus, Problem, UserReport, UserState
 from shared.inbounds import AGENT_PREFIX
 
 Reply = TypeVar("Reply", bound=BaseModel)
+
+# The database's column holds 2**31 - 1, and subscriptions must still be able to go on from there.
+LATEST_REVISION: Final = 2**30
 
 
 class Agent:
@@ -23,17 +26,18 @@ class Agent:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def apply(self, wanted: WantedAccess) -> None:
-        """Make the agent hold exactly this user, or none. Raises NodeUnavailable and NodeRefused, the latter also when
-        the agent holds a newer revision."""
+        """Make the agent hold exactly this user, or none. Raises NodeUnavailable, NodeRefused and NodeIsAhead."""
         path = f"/v1/users/{checked_name(wanted)}"
         if wanted.present:
             state = _user_state(wanted)
             content = state.model_dump(mode="json")
-            report = _parsed(UserReport, await repeated_once(lambda: self._call("PUT", path, json=content)))
-            _compare(wanted.user_name, state, report)
+            answer = await repeated_once(lambda: self._call("PUT", path, json=content))
+            _check_not_ahead(answer, wanted.revision)
+            _compare(wanted.user_name, state, _parsed(UserReport, answer))
         else:
             query = {"revision": wanted.revision}
-            await repeated_once(lambda: self._call("DELETE", path, params=query))
+            answer = await repeated_once(lambda: self._call("DELETE", path, params=query))
+            _check_not_ahead(answer, wanted.revision)
 
     async def status(self) -> AgentStatus:
         return _parsed(AgentStatus, await self._call("GET", "/v1/status"))
@@ -55,19 +59,30 @@ def _user_state(wanted: WantedAccess) -> UserState:
 
 
 def _translated(answer: httpx.Response) -> httpx.Response:
-    """The one place where the agent's statuses become our errors."""
+    """The agent's statuses become our errors, except 409, whose number must be compared with what was sent."""
     status = answer.status_code
-    if status in {200, 204}:
+    if status in {200, 204, 409}:
         return answer
     if status in {401, 403}:
-        raise NodeRefused(f"agent: our credentials are refused ({status})")
-    if status == 409:
-        raise NodeRefused(f"agent: it holds a newer revision ({_parsed(Problem, answer).revision})")
+        raise NodeUnavailable(f"agent: our credentials are refused ({status})")
     if status == 400:
         raise NodeRefused("agent: the request is refused (400)")
     if status == 500:
-        raise BrokenOff("agent: it failed (500)")
+        raise BrokenOff("agent: it failed (500)", answered=True)
     raise NodeUnavailable(f"agent: unexpected answer ({status})")
+
+
+def _check_not_ahead(answer: httpx.Response, sent: int) -> None:
+    if answer.status_code != 409:
+        return
+    try:
+        held = Problem.model_validate_json(answer.content).revision
+    except ValidationError:
+        held = None
+    # A number that the ledger will adopt: not from a node that makes it up.
+    if held is None or not sent < held <= LATEST_REVISION:
+        raise NodeRefused("agent: it says that it holds a newer revision (409), and names none to believe")
+    raise NodeIsAhead(f"agent: it holds a newer revision ({held})", revision=held)
 
 
 def _parsed(model: type[Reply], answer: httpx.Response) -> Reply:
@@ -75,10 +90,11 @@ def _parsed(model: type[Reply], answer: httpx.Response) -> Reply:
         return model.model_validate_json(answer.content)
     except ValidationError:
         # Without its cause, which repeats what was received.
-        raise NodeUnavailable(f"agent: an answer that is no {model.__name__}") from None
+        raise NodeUnavailable(f"agent: an answer that is no {model.__name__}", answered=True) from None
 
 
 def _compare(name: str, wanted: UserState, held: UserReport) -> None:
     differing = [field for field in UserState.model_fields if getattr(held, field) != getattr(wanted, field)]
     if held.name != name or differing:
-        raise NodeUnavailable(f"agent: it holds something else than it was sent: {', '.join(differing) or 'name'}")
+        story = f"agent: it holds something else than it was sent: {', '.join(differing) or 'name'}"
+        raise NodeUnavailable(story, answered=True)

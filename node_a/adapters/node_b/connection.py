@@ -1,8 +1,11 @@
 """The way to one node: its own certificate pinned, nothing read from the environment, transport errors made ours."""
 
+import asyncio
 import ipaddress
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -11,7 +14,10 @@ from node_a.domain.errors import NodeUnavailable
 
 T = TypeVar("T")
 
+# Each is for one wait only: a node that drips a byte a second never meets them. Hence PATIENCE.
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+# Seconds for one attempt or one look with all their calls; shorter than any lease.
+PATIENCE: Final = 60.0
 # Marzban closes a connection after 5 s of idleness (FACTS: Marzban, Calls), so ours goes first. More than a few side by
 # side only queue inside the panel.
 LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=2.5)
@@ -70,8 +76,25 @@ async def repeated_once(call: Callable[[], Awaitable[T]]) -> T:
     """For calls of absolute facts. A time-out is not repeated here: the worker comes back when it suits."""
     try:
         return await call()
-    except BrokenOff:
-        return await call()
+    except BrokenOff as first:
+        try:
+            return await call()
+        except BrokenOff as second:
+            # The panel hangs up after a 500 (FACTS: Marzban, Calls): that is no sign that it is gone.
+            second.answered = second.answered or first.answered
+            raise
+
+
+@asynccontextmanager
+async def bounded(part: str, patience: float, *, since: float | None = None) -> AsyncIterator[None]:
+    """What is inside ends within `patience` seconds (from now, or from `since` on the monotonic clock), however many
+    calls it makes. Raises NodeUnavailable."""
+    left = patience if since is None else since + patience - monotonic()
+    try:
+        async with asyncio.timeout(left):
+            yield
+    except TimeoutError as error:
+        raise NodeUnavailable(f"{part}: no complete answer within {patience:g} s") from error
 
 
 def _is_loopback(host: str) -> bool:

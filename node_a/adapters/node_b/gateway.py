@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from node_a.adapters.node_b.agent import Agent
-from node_a.adapters.node_b.connection import open_client
+from node_a.adapters.node_b.connection import PATIENCE, bounded, open_client
 from node_a.adapters.node_b.marzban import Marzban
 from node_a.adapters.node_b.payloads import SystemState
 from node_a.application.ports import Clock
@@ -37,16 +38,29 @@ class NodeAccount:
 class NodeB:
     """A NodeGateway. One object for each node, used on one event loop, closed at the end.
 
-    Raises ValueError for an address that must not be used. `second_look_after`: seconds.
+    Raises ValueError for an address that must not be used. `second_look_after` and `patience`, the longest that
+    `apply` and `observe` take: seconds.
     """
 
-    def __init__(self, account: NodeAccount, *, clock: Clock, second_look_after: float = _SECOND_LOOK_AFTER) -> None:
+    def __init__(
+        self,
+        account: NodeAccount,
+        *,
+        clock: Clock,
+        second_look_after: float = _SECOND_LOOK_AFTER,
+        patience: float = PATIENCE,
+    ) -> None:
         self._clock = clock
+        self._patience = patience
         self._second_look_after = second_look_after
         self._client = open_client(account.url, account.certificate)
         self._agent = Agent(self._client, account.agent_token)
         self._panel = Marzban(
-            self._client, username=account.panel_username, password=account.panel_password, clock=clock
+            self._client,
+            username=account.panel_username,
+            password=account.panel_password,
+            clock=clock,
+            patience=patience,
         )
         self._core_was_started = False
 
@@ -62,20 +76,23 @@ class NodeB:
         await self._client.aclose()
 
     async def apply(self, wanted: WantedAccess) -> None:
-        """Make the node hold exactly this; safe to repeat. Raises NodeUnavailable and NodeRefused."""
+        """Make the node hold exactly this; safe to repeat. Raises NodeUnavailable, NodeRefused and NodeIsAhead."""
         match wanted.id.protocol:
             case Protocol.VLESS:
-                await self._panel.apply(wanted)
+                async with bounded("panel", self._patience):
+                    await self._panel.apply(wanted)
             case Protocol.SHADOWSOCKS:
-                await self._agent.apply(wanted)
+                async with bounded("agent", self._patience):
+                    await self._agent.apply(wanted)
 
     async def observe(self) -> NodeObservation:
         """How both parts are now; what could not be had is None, and `problem` says why. Never raises for a dead node.
 
         `connected_users` counts a customer who uses both protocols twice.
         """
-        problems: list[str] = []
-        panel, status = await asyncio.gather(self._look_at_panel(problems), _attempted(self._agent.status(), problems))
+        look = _Look(self._patience)
+        panel, status = await asyncio.gather(self._look_at_panel(look), look.at("agent", self._agent.status()))
+        problems = look.problems
         if status is not None and not status.xray.running:
             problems.append("agent: its Xray is down")
         host = _Host.of(status, panel.system)
@@ -91,16 +108,16 @@ class NodeB:
             problem="; ".join(problems) or None,
         )
 
-    async def _look_at_panel(self, problems: list[str]) -> "_Panel":
-        started = await _attempted(self._core_started(), problems)
+    async def _look_at_panel(self, look: "_Look") -> "_Panel":
+        started = await look.at("panel", self._core_started())
         if started is None:
             return _Panel()  # it is not asked twice for another time-out
         if not started:
-            problems.append("panel: its Xray is down")
+            look.problems.append("panel: its Xray is down")
         return _Panel(
             core_started=started,
-            system=await _attempted(self._panel.system(), problems),
-            online=await _attempted(self._panel.online_users(), problems),
+            system=await look.at("panel", self._panel.system()),
+            online=await look.at("panel", self._panel.online_users()),
         )
 
     async def _core_started(self) -> bool:
@@ -123,12 +140,22 @@ class _Panel:
     online: int | None = None
 
 
-async def _attempted(call: Awaitable[T], problems: list[str]) -> T | None:
-    try:
-        return await call
-    except (NodeUnavailable, NodeRefused) as error:
-        problems.append(str(error))
-        return None
+class _Look:
+    """One observation: all of its calls together take `patience` seconds, and `problems` says what they did not
+    bring."""
+
+    def __init__(self, patience: float) -> None:
+        self.problems: list[str] = []
+        self._patience = patience
+        self._began = monotonic()
+
+    async def at(self, part: str, call: Awaitable[T]) -> T | None:
+        try:
+            async with bounded(part, self._patience, since=self._began):
+                return await call
+        except (NodeUnavailable, NodeRefused) as error:
+            self.problems.append(str(error))
+            return None
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from node_a.adapters.node_b.connection import BrokenOff, repeated_once, send
+from node_a.adapters.node_b.connection import BrokenOff, bounded, repeated_once, send
 from node_a.adapters.node_b.payloads import (
     CoreState,
     SeenUsers,
@@ -35,11 +35,15 @@ _CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 
 
 class Marzban:
-    """The panel of one node, over the node's client. Every call may be repeated."""
+    """The panel of one node, over the node's client. Every call may be repeated. `patience`: seconds for a login, which
+    outlives the caller that began it and so is bounded by itself."""
 
-    def __init__(self, client: httpx.AsyncClient, *, username: str, password: str, clock: Clock) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, username: str, password: str, clock: Clock, patience: float
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._patience = patience
         self._username = username
         self._password = password
         self._token = SharedToken(self._log_in)
@@ -107,30 +111,41 @@ class Marzban:
 
     async def _log_in(self) -> str:
         form = {"username": self._username, "password": self._password}
-        answer = await repeated_once(lambda: send(self._client, "panel", "POST", "/api/admin/token", data=form))
-        return _parsed(Token, _translated(answer)).access_token
+        try:
+            async with bounded("panel", self._patience):
+                answer = await repeated_once(lambda: send(self._client, "panel", "POST", "/api/admin/token", data=form))
+            return _parsed(Token, _translated(answer)).access_token
+        except NodeUnavailable as error:
+            error.answered = False  # no matter of one user: without a login nobody is served
+            raise
 
 
 def _translated(answer: httpx.Response) -> httpx.Response:
     """The one place where the panel's statuses become our errors; no word of a body gets into them."""
     status = answer.status_code
-    if status in {200, 409} or (status == 404 and _detail(answer) == _NO_USER):
+    if status == 200 or _is_about_a_user(answer):
         return answer
     if status in {401, 403}:
-        raise NodeRefused(f"panel: our credentials are refused ({status})")
+        raise NodeUnavailable(f"panel: our credentials are refused ({status})")
     if status in {400, 422}:
         detail = _detail(answer)
         fields = ", ".join(sorted(detail)) if isinstance(detail, dict) else "no field named"
         raise NodeRefused(f"panel: the request is refused ({status}: {fields})")
     if status == 500:
         # The panel hangs up after this without saying so, and may have done the work.
-        raise BrokenOff("panel: it failed (500)")
+        raise BrokenOff("panel: it failed (500)", answered=True)
     raise _unexpected(answer)
 
 
 def _unexpected(answer: httpx.Response) -> NodeUnavailable:
-    # A 404 that is not the panel's own comes from a proxy and proves nothing.
-    return NodeUnavailable(f"panel: unexpected answer ({answer.status_code})")
+    """What is not the panel's own, such as a 404 without its words, comes from a proxy and proves nothing."""
+    status = answer.status_code
+    return NodeUnavailable(f"panel: unexpected answer ({status})", answered=_is_about_a_user(answer))
+
+
+def _is_about_a_user(answer: httpx.Response) -> bool:
+    """The panel's own word that the name is taken, or that there is none."""
+    return answer.status_code == 409 or (answer.status_code == 404 and _detail(answer) == _NO_USER)
 
 
 def _detail(answer: httpx.Response) -> Any:
@@ -148,7 +163,7 @@ def _parsed(model: type[Reply], answer: httpx.Response) -> Reply:
         return model.model_validate_json(answer.content)
     except ValidationError:
         # Without its cause, which repeats what was received.
-        raise NodeUnavailable(f"panel: an answer that is no {model.__name__}") from None
+        raise NodeUnavailable(f"panel: an answer that is no {model.__name__}", answered=True) from None
 
 
 def _compare(name: str, wanted: UserWanted, held: UserHeld, now: datetime) -> None:
@@ -166,7 +181,8 @@ def _compare(name: str, wanted: UserWanted, held: UserHeld, now: datetime) -> No
         if not same
     ]
     if differing:
-        raise NodeUnavailable(f"panel: it holds something else than it was sent: {', '.join(differing)}")
+        story = f"panel: it holds something else than it was sent: {', '.join(differing)}"
+        raise NodeUnavailable(story, answered=True)
 
 
 def _is_fitting_status(held: UserHeld, now: datetime) -> bool:

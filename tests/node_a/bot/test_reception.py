@@ -1,6 +1,8 @@
 """What happens around every answer, with fakes at the ports."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,13 +49,12 @@ class ReceptionUnderTest:
         self.shop = shop
         self.messenger = MovingMessenger()
         self.messenger.failures = []
-        self.limit = RequestLimit()
         self.reception = Reception(
             register=shop.register,
             wording=WORDING,
             messenger=self.messenger,
             in_thread=in_thread,
-            limit=self.limit,
+            limit=RequestLimit(),
             sleep=shortly,
         )
         self.reception = replace(self.reception, **changes)
@@ -107,9 +108,12 @@ async def test_after_thirty_messages_one_polite_answer_then_silence(
     assert [line["outcome"] for line in logs[30:]] == ["too many"] * 10
 
 
-async def test_after_the_minute_the_customer_is_answered_and_warned_anew(reception: ReceptionUnderTest) -> None:
+async def test_after_the_minute_the_customer_is_answered_and_warned_anew(
+    reception: ReceptionUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await reception.receives(times=40)
-    reception.limit.forget(ANNA.id)
+    later = time.time() + 61
+    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: later))
     await reception.receives(times=40)
 
     assert reception.sent[31:] == [f"hello {ANNA.id} in ru"] * 30 + [WORDING.slow_down(RU).html]

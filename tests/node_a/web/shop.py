@@ -101,6 +101,7 @@ class FakeShop:
     missing: str | None = None
     subscription: SubscriptionView | None = None
     open_to_pay: Payment | None = None
+    opened_at_stage: PaymentStage = PaymentStage.WAITING
     pay_link: str = "https://pay.test/{number}"
     failing: dict[str, Exception] = field(default_factory=dict)
     payments: dict[PaymentId, PaymentView] = field(default_factory=dict)
@@ -128,7 +129,8 @@ class FakeShop:
             raise UnknownPlan(plan_code)
         number = len(self.payments) + 1
         payment = replace(a_payment(number, customer_id, PLANS[plan_code]), link=self.pay_link.format(number=number))
-        self.payments[payment.id] = PaymentView(payment, PaymentStage.WAITING)
+        subscription = a_subscription() if self.opened_at_stage is PaymentStage.READY else None
+        self.payments[payment.id] = PaymentView(payment, self.opened_at_stage, subscription)
         return payment
 
     def show_subscription(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:

@@ -29,6 +29,8 @@ from tests.node_a.web.shop import (
     tma,
 )
 
+MOVING = {PaymentStage.WAITING, PaymentStage.PREPARING, PaymentStage.SLOW}
+
 
 def problem(response: TestResponse) -> str | None:
     text = response.text
@@ -135,6 +137,19 @@ def test_buying_opens_a_payment_and_shows_where_to_pay() -> None:
     assert f'data-poll-path="/app/payments/{id}"' in answer.text
 
 
+@pytest.mark.parametrize("stage", list(PaymentStage))
+def test_buying_shows_how_far_the_payment_really_is(stage: PaymentStage) -> None:
+    """Another thread, or the worker, may have come first."""
+    shop = FakeShop(opened_at_stage=stage)
+
+    answer = shop.client().post("/app/payments", json={"plan": "month"}, headers=tma())
+
+    assert answer.status_code == 201
+    assert f'data-stage="{stage}"' in answer.text
+    assert ("data-poll-path" in answer.text) == (stage in MOVING)
+    assert ('data-testid="pay-link"' in answer.text) == (stage is PaymentStage.WAITING)
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", "7", "{}", '{"plan": 7}', '{"plan": "gold"}'])
 def test_an_order_that_names_no_plan_on_sale_is_answered_kindly(body: str) -> None:
     shop = FakeShop()
@@ -165,7 +180,14 @@ def test_every_trouble_with_buying_is_told_in_kind_words(
         assert secret not in answer.text
 
 
-MOVING = {PaymentStage.WAITING, PaymentStage.PREPARING, PaymentStage.SLOW}
+def test_a_payment_that_could_not_be_opened_leaves_its_place_to_the_next() -> None:
+    shop = FakeShop(failing={"open_payment": ProviderUnavailable("silent")})
+    client = shop.client(payments_at_once=1)
+    for _ in range(3):
+        assert client.post("/app/payments", json={"plan": "month"}, headers=tma()).status_code == 503
+    shop.failing.clear()
+    for _ in range(3):
+        assert client.post("/app/payments", json={"plan": "month"}, headers=tma()).status_code == 201
 
 
 @pytest.mark.parametrize("stage", list(PaymentStage))

@@ -11,13 +11,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.node_a.web.shop import LINK_TOKEN
+from tests.node_a.web.serve_for_test import THREADS
+from tests.node_a.web.shop import LINK_TOKEN, tma
 
 PROJECT = Path(__file__).parents[3]
 GRACE = 4
@@ -86,6 +88,36 @@ def test_it_serves_logs_through_our_own_handler_and_ends_at_once_when_idle(tmp_p
     assert {line["process"] for line in lines} == {"web"}
     assert LINK_TOKEN not in errors
     assert list(tmp_path.iterdir()) == []  # no control socket under the home directory
+
+
+def test_a_provider_that_hangs_takes_half_of_the_threads_and_no_more(tmp_path: Path) -> None:
+    headers = tma(at=datetime.now(UTC))
+    answers: list[httpx.Response] = []
+
+    with a_server(tmp_path) as server:
+
+        def tap() -> None:
+            order = {"plan": "month"}
+            with suppress(httpx.HTTPError):
+                answers.append(httpx.post(f"{server.address}/app/payments", json=order, headers=headers, timeout=20))
+
+        taps = [threading.Thread(target=tap) for _ in range(THREADS)]
+        for each in taps:
+            each.start()
+        for _ in range(THREADS // 2):
+            server.wait_for("opening")
+
+        assert httpx.get(f"{server.address}/healthz", timeout=5).text == "ok\n"
+        assert httpx.get(f"{server.address}/app/home", headers=headers, timeout=5).status_code == 200
+        webhook = {"type": "notification", "event": "payment.succeeded", "object": {"id": "provider-1"}}
+        assert httpx.post(f"{server.address}/webhooks/yookassa", json=webhook, timeout=5).status_code == 200
+        tap()  # one more while the first still hang
+        server.end()
+        for each in taps:
+            each.join()
+
+    assert [answer.status_code for answer in answers] == [503] * (THREADS // 2 + 1)
+    assert all('data-problem="provider-silent"' in answer.text for answer in answers)
 
 
 def test_a_hung_request_does_not_hold_the_end(tmp_path: Path) -> None:

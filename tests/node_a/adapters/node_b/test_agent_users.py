@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from node_a.adapters.node_b import NodeB
-from node_a.domain.errors import NodeRefused, NodeUnavailable
+from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable
 from node_a.domain.node import Protocol
 from tests.node_a.adapters.node_b.conftest import (
     ENDS_AT,
@@ -58,8 +58,10 @@ async def test_an_overtaken_revision_is_refused(node: NodeB, site: Site, present
     await node.apply(wanted(revision=5))
     before = await site.users("agent")
 
-    with pytest.raises(NodeRefused, match="newer revision \\(5\\)"):
+    with pytest.raises(NodeIsAhead, match="newer revision \\(5\\)") as refusal:
         await node.apply(wanted(revision=4, present=present))
+
+    assert refusal.value.revision == 5
 
     assert await site.users("agent") == before
 
@@ -95,14 +97,18 @@ async def test_a_call_that_broke_in_the_middle_is_finished_at_once(node: NodeB, 
 async def test_an_agent_that_is_down_is_unavailable(node: NodeB, site: Site) -> None:
     site.troubles.agent_down = True
 
-    with pytest.raises(NodeUnavailable):
+    with pytest.raises(NodeUnavailable) as failure:
         await node.apply(wanted())
 
+    assert not failure.value.answered
 
-async def test_a_wrong_token_is_a_refusal_that_does_not_repeat_it(site: Site) -> None:
+
+async def test_a_wrong_token_holds_back_everybody_and_is_not_repeated_in_words(site: Site) -> None:
     async with NodeB(site.account(agent_token="fake-wrong-token"), clock=lambda: START) as node:
-        with pytest.raises(NodeRefused, match="credentials") as refusal:
+        with pytest.raises(NodeUnavailable, match="credentials are refused") as refusal:
             await node.apply(wanted())
+
+    assert not refusal.value.answered
 
     assert "fake-wrong-token" not in _whole_story(refusal.value)
 

@@ -69,38 +69,46 @@ async def test_a_panel_that_holds_something_else_is_not_believed(
 ) -> None:
     panel.put(f"/api/user/{NAME}").respond(json=HELD | difference)
 
-    with pytest.raises(NodeUnavailable, match=rf"something else.*: {word}$"):
+    with pytest.raises(NodeUnavailable, match=rf"something else.*: {word}$") as raised:
         await node.apply(wanted_access())
+
+    assert raised.value.answered  # a healthy panel with one odd user: the others need not wait
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "error", "answered"),
     [
-        (httpx.Response(400, json={"detail": "no"}), NodeRefused),
-        (httpx.Response(403, json={"detail": "no"}), NodeRefused),
-        (httpx.Response(422, json={"detail": {"expire": f"bad {VLESS_ID}"}}), NodeRefused),
-        (httpx.Response(422, json={"detail": f"bad {VLESS_ID}"}), NodeRefused),
-        (httpx.Response(404, text="404 page not found"), NodeUnavailable),
-        (httpx.Response(404, json={"detail": "Not Found"}), NodeUnavailable),
-        (httpx.Response(307, headers={"Location": "http://192.0.2.1/"}), NodeUnavailable),
-        (httpx.Response(429), NodeUnavailable),
-        (httpx.Response(500, text="Internal Server Error"), NodeUnavailable),
-        (httpx.Response(502, text="Bad Gateway"), NodeUnavailable),
-        (httpx.Response(200, text="<html>"), NodeUnavailable),
-        (httpx.Response(200, content=b"\xff"), NodeUnavailable),
-        (httpx.Response(200, json=[]), NodeUnavailable),
-        (httpx.Response(200, json=HELD | {"expire": str(HELD["expire"])}), NodeUnavailable),
-        (httpx.Response(200, json={"username": VLESS_ID}), NodeUnavailable),
+        (httpx.Response(400, json={"detail": "no"}), NodeRefused, None),
+        (httpx.Response(403, json={"detail": "no"}), NodeUnavailable, False),
+        (httpx.Response(422, json={"detail": {"expire": f"bad {VLESS_ID}"}}), NodeRefused, None),
+        (httpx.Response(422, json={"detail": f"bad {VLESS_ID}"}), NodeRefused, None),
+        (httpx.Response(404, text="404 page not found"), NodeUnavailable, False),
+        (httpx.Response(404, json={"detail": "Not Found"}), NodeUnavailable, False),
+        (httpx.Response(307, headers={"Location": "http://192.0.2.1/"}), NodeUnavailable, False),
+        (httpx.Response(429), NodeUnavailable, False),
+        (httpx.Response(409, json={"detail": "User already exists"}), NodeUnavailable, True),
+        (httpx.Response(500, text="Internal Server Error"), NodeUnavailable, True),
+        (httpx.Response(502, text="Bad Gateway"), NodeUnavailable, False),
+        (httpx.Response(503), NodeUnavailable, False),
+        (httpx.Response(504), NodeUnavailable, False),
+        (httpx.Response(200, text="<html>"), NodeUnavailable, True),
+        (httpx.Response(200, content=b"\xff"), NodeUnavailable, True),
+        (httpx.Response(200, json=[]), NodeUnavailable, True),
+        (httpx.Response(200, json=HELD | {"expire": str(HELD["expire"])}), NodeUnavailable, True),
+        (httpx.Response(200, json={"username": VLESS_ID}), NodeUnavailable, True),
     ],
-    ids=lambda value: f"{value.status_code}-{value.text[:20]}" if isinstance(value, httpx.Response) else value.__name__,
+    ids=lambda value: f"{value.status_code}-{value.text[:20]}" if isinstance(value, httpx.Response) else "",
 )
 async def test_every_other_answer_is_an_error_that_tells_no_secret(
-    node: NodeB, panel: respx.MockRouter, answer: httpx.Response, error: type[Exception]
+    node: NodeB, panel: respx.MockRouter, answer: httpx.Response, error: type[Exception], answered: bool | None
 ) -> None:
+    """`answered`: whether only this access has to wait, None for a refusal."""
     panel.put(f"/api/user/{NAME}").mock(return_value=answer)
 
     with pytest.raises(error) as raised:
         await node.apply(wanted_access())
+
+    assert getattr(raised.value, "answered", None) is answered
 
     story = f"{raised.value} {raised.value.__cause__}"
     assert not [secret for secret in (VLESS_ID, PASSWORD, TOKEN) if secret in story]
@@ -125,10 +133,51 @@ async def test_a_time_out_is_left_to_the_worker(
 ) -> None:
     route = panel.put(f"/api/user/{NAME}").mock(side_effect=failure("fake"))
 
-    with pytest.raises(NodeUnavailable):
+    with pytest.raises(NodeUnavailable) as raised:
         await node.apply(wanted_access())
 
     assert route.call_count == 1
+    assert not raised.value.answered
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answered"),
+    [
+        (httpx.Response(500), httpx.Response(500), True),
+        (httpx.Response(500), httpx.ReadError("fake"), True),  # the panel hangs up after its 500
+        (httpx.ReadError("fake"), httpx.Response(500), True),
+        (httpx.ReadError("fake"), httpx.ReadError("fake"), False),
+        (httpx.Response(500), httpx.ConnectError("fake"), False),
+        (httpx.Response(500), httpx.Response(502), False),
+    ],
+    ids=["500-500", "500-drop", "drop-500", "drop-drop", "500-dead", "500-502"],
+)
+async def test_what_fails_twice_holds_back_the_others_only_if_nobody_answered(
+    node: NodeB,
+    panel: respx.MockRouter,
+    first: httpx.Response | Exception,
+    second: httpx.Response | Exception,
+    answered: bool,
+) -> None:
+    route = panel.put(f"/api/user/{NAME}").mock(side_effect=[first, second])
+
+    with pytest.raises(NodeUnavailable) as raised:
+        await node.apply(wanted_access())
+
+    assert route.call_count == 2
+    assert raised.value.answered is answered
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(500), httpx.Response(200, json={}), httpx.Response(409)])
+async def test_a_panel_that_lets_nobody_in_is_no_matter_of_one_user(
+    node: NodeB, panel: respx.MockRouter, answer: httpx.Response
+) -> None:
+    panel.post("/api/admin/token").mock(return_value=answer)
+
+    with pytest.raises(NodeUnavailable) as raised:
+        await node.apply(wanted_access())
+
+    assert not raised.value.answered
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])

@@ -8,7 +8,7 @@ import pytest
 
 from node_a.adapters.node_b import NodeB
 from node_a.domain.access import AccessId, WantedAccess
-from node_a.domain.errors import NodeRefused, NodeUnavailable
+from node_a.domain.errors import NodeUnavailable
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import SubscriptionId
 from tests.node_a.adapters.node_b.conftest import ENDS_AT, START, Site, wanted_access
@@ -59,18 +59,21 @@ async def test_a_single_401_is_overcome(node: NodeB, site: Site) -> None:
 async def test_a_panel_that_refuses_fresh_tokens_is_not_asked_for_ever(node: NodeB, site: Site) -> None:
     await site.control("faults", next="401", count=100)
 
-    with pytest.raises(NodeRefused, match="credentials"):
+    with pytest.raises(NodeUnavailable, match="credentials are refused") as refusal:
         await node.apply(wanted_access())
+
+    assert not refusal.value.answered  # it is the same for every access
 
     assert (await site.calls()).count(LOGIN) == 2
 
 
-async def test_a_wrong_password_is_a_refusal_that_does_not_repeat_it(site: Site) -> None:
+async def test_a_wrong_password_holds_back_everybody_and_is_not_repeated_in_words(site: Site) -> None:
     account = site.account(panel_password="fake-wrong-password")
     async with NodeB(account, clock=lambda: START) as node:
-        with pytest.raises(NodeRefused) as refusal:
+        with pytest.raises(NodeUnavailable, match="credentials are refused") as refusal:
             await node.apply(wanted_access())
 
+    assert not refusal.value.answered
     assert "fake-wrong-password" not in str(refusal.value)
     assert "fake-wrong-password" not in repr(account)
 
