@@ -1,4 +1,8 @@
-"""The composition root: settings become adapters, adapters become use cases. The only file that names them all."""
+"""The composition root: settings become adapters, adapters become use cases. The only file that names them all.
+
+The libraries of Telegram, of the nodes, of payments and of the web are imported by the processes that use them: a small
+server pays for each of them in memory and in the seconds of every start.
+"""
 
 import asyncio
 import contextlib
@@ -6,26 +10,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import structlog
-from flask import Flask
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from telebot.async_telebot import AsyncTeleBot
 
 from node_a.adapters.database.agenda import SqlAgenda
 from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.key_checks import remember_secrets, wrong_secrets
 from node_a.adapters.database.ledger import Database
 from node_a.adapters.database.migration import RowsPointNowhere, is_good_enough, is_later, migrate, revision_of
-from node_a.adapters.node_b.gateway import NodeAccount, NodeB
-from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
-from node_a.adapters.payments.yookassa import YooKassa
 from node_a.adapters.plans import read_plans
-from node_a.adapters.telegram.client import close_bot, open_bot
-from node_a.adapters.telegram.messenger import TelegramMessenger
 from node_a.adapters.threads import Threads
 from node_a.application.checkout import OpenPayment
 from node_a.application.delivery import DeliverMessage
@@ -43,7 +40,6 @@ from node_a.application.provisioning import ProvideAccess
 from node_a.application.registration import RegisterCustomer
 from node_a.application.settlement import NudgePayment, SettlePayment
 from node_a.application.statistics import ObserveNodes, ShowServers
-from node_a.bot import ShopBot
 from node_a.domain.customer import Language
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.keys import KeyRing
@@ -51,13 +47,15 @@ from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, Shadow
 from node_a.domain.payment import Shop
 from node_a.domain.plan import Plan
 from node_a.settings import NodeSettings, Settings
-from node_a.web import Web, create_app
-from node_a.web.server import serve
 from node_a.wording.wording import Wording
 from node_a.worker.desks import desks
 from node_a.worker.worker import Worker
 from shared.environment import ConfigurationProblems
 from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from telebot.async_telebot import AsyncTeleBot
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -122,6 +120,8 @@ class Application:
 
     @cached_property
     def provider(self) -> PaymentProvider:
+        from node_a.adapters.payments.yookassa import YooKassa
+
         settings = self.settings
         return YooKassa(
             shop_id=settings.yookassa_shop_id,
@@ -156,6 +156,8 @@ class Application:
 
     def web(self) -> None:
         """Serve the Mini App, webhooks and links until told to stop."""
+        from node_a.web.server import serve
+
         serve(
             self._web_app,
             host=self.settings.web_host,
@@ -166,6 +168,8 @@ class Application:
 
     async def bot(self, stopping: asyncio.Event) -> None:
         """Answer customers until told to stop."""
+        from node_a.bot import ShopBot
+
         async with self._telegram() as (bot, messenger):
             await ShopBot(
                 bot=bot,
@@ -267,7 +271,10 @@ class Application:
         except (SQLAlchemyError, OSError) as error:
             return f"the database cannot be read now ({type(error).__name__})"
 
-    def _web_app(self) -> Flask:
+    def _web_app(self) -> "Flask":
+        from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
+        from node_a.web import Web, create_app
+
         settings, reads, opens = self.settings, self.database.read_ledger, self.database.open_ledger
         return create_app(
             Web(
@@ -310,7 +317,10 @@ class Application:
         )
 
     @contextlib.asynccontextmanager
-    async def _telegram(self) -> AsyncIterator[tuple[AsyncTeleBot, Messenger]]:
+    async def _telegram(self) -> "AsyncIterator[tuple[AsyncTeleBot, Messenger]]":
+        from node_a.adapters.telegram.client import close_bot, open_bot
+        from node_a.adapters.telegram.messenger import TelegramMessenger
+
         settings = self.settings
         proxy = settings.telegram_proxy
         bot = open_bot(
@@ -325,6 +335,8 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _gateways(self) -> AsyncIterator[Mapping[NodeCode, NodeGateway]]:
+        from node_a.adapters.node_b.gateway import NodeAccount, NodeB
+
         async with contextlib.AsyncExitStack() as stack:
             gateways = {}
             for code, node in self.settings.nodes.items():

@@ -2,7 +2,17 @@
 
 import os
 
+import hypothesis
 import pytest
+
+# No time limits: a slow machine is no bug. In CI the same examples each time, so that red means a change made it red.
+hypothesis.settings.register_profile(
+    "shop",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("NO_SKIPS")),
+)
+hypothesis.settings.load_profile("shop")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -189,11 +189,11 @@ def test_redaction_is_never_given_more_than_so_much(piece: str, monkeypatch: pyt
     assert lines.text.endswith("(cut)\n")
 
 
-@pytest.mark.parametrize("secret", [PLANTED["a bot token"][0], "correct horse battery staple", SECRET])
+@pytest.mark.parametrize("secret", [PLANTED["a bot token"][0], "correct horse battery staple"])
 def test_a_secret_across_the_cut_before_redaction_is_not_shown_by_half(secret: str) -> None:
     """What is in front of it shrinks so much that the place of that cut is shown."""
     long_token = "token=" + "A" * (LONGEST_SEARCHED - 1_000)
-    for blanks in range(700, 1_000, 7):
+    for blanks in range(700, 1_000, 37):
         lines = Lines("readable", secrets=[secret])
         lines.logger.warning(f"{long_token} {'y ' * (blanks // 2)}{secret}{' z' * 1_000}")
         assert "A" * 20 not in lines.text

@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import string
-import time
 import urllib.parse
 
 import pytest
@@ -198,33 +197,6 @@ def test_a_mask_shows_three_characters_at_most() -> None:
     assert mask("abc") == "…****"
     assert mask(mask("sk_0123456789")) == mask("sk_0123456789")
     assert mask('a\\"bcdef') == "a…****"
-
-
-@pytest.mark.parametrize(
-    "piece",
-    ["a", "aB3/", "password", "\\", '"', "token=", "[(", "1", "http://", " ", "authorization ", "eyJaaaa", "live_"],
-)
-def test_a_long_line_takes_time_in_proportion(piece: str) -> None:
-    line = 2 * (piece * (25_000 // len(piece)) + '"')
-    started = time.process_time()
-    REDACT(line)
-    # A quadratic pattern takes minutes here, a linear one some 0.2 s.
-    assert time.process_time() - started < 5
-
-
-@pytest.mark.parametrize("piece", ["token: (", "token: [", "cookies: {", 'key="', "key='", 'key=\\"', '("key", "'])
-def test_twice_the_line_is_not_four_times_the_work(piece: str) -> None:
-    def seconds(length: int) -> float:
-        line = piece * (length // len(piece))
-        times = []
-        for _ in range(3):
-            started = time.process_time()
-            REDACT(line)
-            times.append(time.process_time() - started)
-        return min(times)
-
-    # Eight times the line; a quadratic pattern takes some 64 times as long.
-    assert seconds(160_000) < 24 * seconds(20_000)
 
 
 def test_something_that_is_no_text_is_left_out() -> None:

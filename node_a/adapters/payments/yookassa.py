@@ -16,8 +16,8 @@ LONGEST_DESCRIPTION: Final = 128  # characters; https://yookassa.ru/developers/a
 class YooKassa:
     """The PaymentProvider of one shop. Synchronous and safe to use from several threads.
 
-    Timeouts are seconds, for connecting and for each wait for data; a whole answer takes 30 s at most. Every call raises ProviderUnavailable when its
-    outcome is unknown and PaymentRefused when it will never work.
+    Timeouts are seconds, for connecting and for each wait for data; a whole answer takes 30 s at most. Every call
+    raises ProviderUnavailable when its outcome is unknown and PaymentRefused when it will never work.
     """
 
     def __init__(

@@ -1,7 +1,9 @@
 """The commands leave alone what is not theirs."""
 
+import base64
 import fcntl
 import itertools
+import json
 import re
 import signal
 import subprocess
@@ -12,9 +14,12 @@ import httpx
 import psutil
 import pytest
 
+from sandbox.customer import Customer, keys_and_link
 from sandbox.demo import demo
-from sandbox.shop import PROJECT, ShopDidNotStart, running_shop
+from sandbox.shop import PROJECT, Shop, ShopDidNotStart, running_shop
 from sandbox.smoke import smoke
+from sandbox.stand_ins import StandIns
+from sandbox.state import PORTS_FILE, Ports, secrets_of
 
 
 def test_smoke_deletes_no_directory_that_is_not_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,10 +44,10 @@ def test_a_second_shop_in_the_same_directory_does_not_start(tmp_path: Path, caps
     assert "The shop did not start: one is running in" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_the_demo_prints_one_address_and_ctrl_c_leaves_no_orphan(tmp_path: Path) -> None:
+def start_demo(directory: Path) -> tuple[subprocess.Popen[str], str]:
+    """The demo as `make demo` starts it, once it has printed its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "demo", "--directory", str(tmp_path)],
+        [sys.executable, "-m", "sandbox", "demo", "--directory", str(directory)],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         text=True,
@@ -51,13 +56,32 @@ def test_the_demo_prints_one_address_and_ctrl_c_leaves_no_orphan(tmp_path: Path)
     assert process.stdout is not None
     printed = "".join(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
     [address] = re.findall(r"http://\S+", printed)
-    page = httpx.get(address, trust_env=False)
+    return process, address
+
+
+@pytest.mark.slow
+def test_the_demo_prints_one_address_ends_without_an_orphan_and_is_there_again(tmp_path: Path) -> None:
+    process, address = start_demo(tmp_path)
+    assert httpx.get(address, trust_env=False).status_code == 200
+    ports = Ports(**json.loads((tmp_path / PORTS_FILE).read_text(encoding="utf-8")))
+    customer = Customer(Shop(tmp_path, ports, secrets_of(tmp_path), StandIns(tmp_path, ports, secrets_of(tmp_path))))
+    delivery = customer.buy("month")
+    customer.close()
     family = psutil.Process(process.pid).children(recursive=True)
 
     process.send_signal(signal.SIGINT)
 
     assert process.wait(30) == 0
+    assert process.stdout is not None
     process.stdout.close()
-    assert page.status_code == 200
     assert len(family) >= 4, "all, bot, worker, web and its own worker"
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+    with running_shop(tmp_path) as shop:
+        again = Customer(shop)
+        assert again.wait_for(keys_and_link) == (delivery.keys, delivery.subscription_link)
+        held = base64.b64decode(httpx.get(delivery.subscription_link, trust_env=False).text).decode().split()
+        assert held == delivery.keys
+        again.write("/my")
+        assert again.wait_for(lambda message: message.get("photo"))
+        again.close()

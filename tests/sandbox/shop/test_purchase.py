@@ -6,14 +6,13 @@ Every exchange is held against the originals' own documents.
 import base64
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from sandbox.customer import Customer, keys_and_link
-from sandbox.shop import Shop, running_shop
+from sandbox.customer import keys_and_link
+from sandbox.shop import Shop
 from tests import reference
 from tests.sandbox.marzban.openapi import check_exchange as check_panel
 from tests.sandbox.shop.conftest import NewCustomer
@@ -164,17 +163,3 @@ def test_every_exchange_with_the_panel_is_valid_by_its_own_document(
     exchanges = journal(whole_shop, f"{whole_shop.node_url}/sandbox/marzban/requests")
 
     assert [problem for exchange in exchanges if exchange["status"] for problem in check_panel(exchange)] == []
-
-
-def test_a_second_start_finds_everything_again(tmp_path: Path) -> None:
-    with running_shop(tmp_path) as shop:
-        first = Customer(shop)
-        delivery = first.buy("month")
-        first.close()
-    with running_shop(tmp_path) as shop:
-        again = Customer(shop)
-        assert again.wait_for(keys_and_link)[0] == delivery.keys
-        assert sorted(linked(delivery.subscription_link)) == sorted(delivery.keys)
-        again.write("/my")
-        again.wait_for(lambda message: message.get("photo"))
-        again.close()
