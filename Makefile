@@ -110,10 +110,8 @@ tsc:
 	fi; \
 	$(BROWSER)/node_modules/.bin/tsc --project $(BROWSER) && echo "No errors in our JavaScript"
 
-# Coverage counts the processes that the tests start, too.
 pytest: $(INSTALLED_FOR_TESTS)
 	@mkdir -p $(CHECKS) && rm -f .coverage .coverage.*
 	@echo "--- pytest" && $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= --junitxml=$(CHECKS)/tests.xml
-	@if ls .coverage.* >/dev/null 2>&1; then $(BIN)/coverage combine --append --quiet; fi
 	@echo "--- coverage" && $(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='node_a/domain/*' --fail-under=100

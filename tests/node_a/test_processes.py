@@ -142,9 +142,10 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def test_all_starts_the_three_and_again_when_one_dies_and_sigterm_ends_everything(
-    family: psutil.Process, tmp_path: Path
+def test_all_starts_the_three_and_again_when_one_dies_and_ends_in_order_when_its_starter_is_gone(
+    family: psutil.Process, starter: Starter, tmp_path: Path
 ) -> None:
+    """It ends by the SIGTERM that it then sends to itself."""
     assert {child.cmdline()[-1] for child in family.children()} == CHILDREN
     victim = named(family, "worker")
     victim.kill()
@@ -153,7 +154,7 @@ def test_all_starts_the_three_and_again_when_one_dies_and_sigterm_ends_everythin
     assert named(family, "worker").pid != victim.pid
     everybody = [family, *children_of(family)]
 
-    family.terminate()
+    starter.ends()
 
     until(lambda: all_gone(everybody))
     assert "killed: it did not stop in time" not in events(tmp_path)
@@ -166,14 +167,6 @@ def test_children_do_not_outlive_a_parent_that_was_killed(family: psutil.Process
     family.kill()
 
     until(lambda: all_gone(orphans))
-
-
-def test_everything_ends_when_whoever_started_it_is_gone(family: psutil.Process, starter: Starter) -> None:
-    everybody = [family, *children_of(family)]
-
-    starter.ends()
-
-    until(lambda: all_gone(everybody))
 
 
 @pytest.fixture
