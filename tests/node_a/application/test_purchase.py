@@ -559,6 +559,40 @@ def test_a_reminder_is_dropped_when_the_customer_has_renewed_before_it_went(shop
     assert shop.letters() == ["KeysReady"]
 
 
+def test_an_expiry_that_a_renewal_overtook_ends_nothing_and_comes_at_the_new_end(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    shop.passes(30 * DAY)
+    with shop.ledger() as ledger:
+        [due] = ledger.subscriptions.due_for_expiry(shop.now, 10)
+    shop.buys()
+    shop.settles()
+
+    shop.expire_subscription(due)
+    shop.remind_customer(due)
+    shop.works()
+
+    assert len(shop.node.held) == 2
+    assert shop.subscription().is_active(shop.now)
+    shop.passes(30 * DAY)
+    shop.works()
+    assert shop.node.held == {}
+
+
+def test_a_message_that_came_too_late_is_not_sent_any_more(shop: ShopUnderTest) -> None:
+    shop.messenger.fails_with = MessengerUnavailable("down")
+    payment = shop.chooses()
+    shop.provider.cancels(payment, "insufficient_funds")
+    shop.nudge(payment.id, None)
+    shop.works()
+    shop.messenger.fails_with = None
+
+    shop.passes(31 * DAY)
+    shop.works()
+
+    assert shop.letters() == []
+    assert Activity.DELIVER not in shop.agenda.due(shop.now)
+
+
 def test_an_expired_customer_gets_the_very_same_keys_back(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
     before = {wanted.credential for wanted in shop.node.held.values()}
