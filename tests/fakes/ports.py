@@ -1,6 +1,7 @@
 """Fakes at the ports: small, honest about failure, and in the domain's words."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from node_a.application.ports import Letter
@@ -60,15 +61,20 @@ class FakeProvider:
 
 @dataclass
 class FakeNode:
-    """Holds what it was told; may be down for one or for both of its keepers."""
+    """Holds what it was told; may be down for one or for both of its keepers. `meanwhile` happens once, while it is
+    being told."""
 
     held: dict[AccessId, WantedAccess] = field(default_factory=dict)
     applied: list[WantedAccess] = field(default_factory=list)
     fails_with: Mapping[Protocol, ShopError] = field(default_factory=dict)
+    meanwhile: Callable[[], None] | None = None
     observation: NodeObservation = field(default_factory=lambda: NodeObservation(NOW, True, True, cpu_percent=12.0))
 
     async def apply(self, wanted: WantedAccess) -> None:
         self.applied.append(wanted)
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await asyncio.to_thread(happens)
         if wanted.id.protocol in self.fails_with:
             raise self.fails_with[wanted.id.protocol]
         if wanted.present:

@@ -468,17 +468,17 @@ def test_a_key_whose_end_has_passed_on_the_node_is_not_shown_before_the_node_kno
     assert view.preparing == 2
 
 
-def test_a_renewal_during_an_attempt_is_applied_after_it(shop: ShopUnderTest) -> None:
+def test_a_renewal_while_the_node_is_being_told_is_told_after_it(shop: ShopUnderTest) -> None:
     shop.buys()
     shop.settles()
-    with shop.database.open_ledger() as ledger:
-        claims = ledger.accesses.claim_due(shop.now, shop.now + timedelta(minutes=3), 10)
-    shop.passes(timedelta(seconds=5))
-    shop.buys(YEAR)
-    shop.settles()
-    for claim in claims:
-        asyncio.run(shop.provide_access(claim))
 
+    def renew() -> None:
+        shop.passes(timedelta(seconds=5))
+        shop.buys(YEAR)
+        shop.settles()
+
+    shop.node.meanwhile = renew
+    shop.provides()
     shop.works()
 
     assert {wanted.ends_at for wanted in shop.node.held.values()} == {NOW + 390 * DAY}
@@ -554,7 +554,8 @@ def test_a_reminder_is_dropped_when_the_customer_has_renewed_before_it_went(shop
     shop.messenger.fails_with = None
     shop.buys_and_gets()
     shop.passes(timedelta(minutes=10))
-    shop.works()
+    while shop.agenda.due(shop.now):
+        shop.works()
 
     assert shop.letters() == ["KeysReady"]
 
