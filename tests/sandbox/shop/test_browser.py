@@ -148,6 +148,10 @@ class Phone:
         return message
 
 
+# Paid is the last thing that this page has to find out: it says the same of keys on their way and of keys there.
+PAID: Final = "preparing|ready"
+
+
 def expect_return_page(page: Page, stages: str) -> None:
     """It tells the truth about the payment, brings it up to date by itself, and whoever sees it sees no key."""
     expect(page.get_by_test_id("stage")).to_have_attribute(
@@ -225,7 +229,7 @@ def test_from_start_to_keys_as_a_person_sees_it(browser: Browser, whole_shop: Sh
         expect(anna.stage).to_contain_text("Ждём оплату")
         picture(anna.chat, "waiting-ru-light")
         anna.decide(pay_page, "pay")
-        expect_return_page(pay_page, "ready")
+        expect_return_page(pay_page, PAID)
         picture(pay_page, "return-ru-light")
         pay_page.close()
 
@@ -315,8 +319,7 @@ def test_whoever_walks_away_finds_the_payment_waiting(browser: Browser, whole_sh
         vera.decide(vera.tap_towards_paying(vera.app.get_by_test_id("pay-link")), "pay")
 
         vera.expect_stage("ready")
-        # Paid is the last thing that this page has to find out: it says the same of keys on their way and keys there.
-        expect_return_page(left, "preparing|ready")
+        expect_return_page(left, PAID)
 
 
 def test_while_a_node_is_silent_the_screen_says_so_and_the_keys_come_by_themselves(
