@@ -177,8 +177,8 @@ class Customers(Protocol):
         """The customer, locked until the transaction ends. It must exist."""
         ...
 
-    def save(self, customer: Customer) -> bool:
-        """Insert or update; True if the customer is new."""
+    def save(self, customer: Customer) -> None:
+        """Insert or update."""
         ...
 
 

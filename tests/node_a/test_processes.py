@@ -25,7 +25,7 @@ from sandbox.state import ports_of, secrets_of
 from shared.environment import ConfigurationProblems
 from tests.fakes.shop import a_migrated_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 CHILDREN = {"bot", "web", "worker"}
 

@@ -20,8 +20,7 @@ class SqlCustomers:
         query = select(customers).where(customers.c.id == id).with_for_update()
         return _customer(self._connection.execute(query).mappings().one())
 
-    def save(self, customer: Customer) -> bool:
-        new = self.find(customer.id) is None
+    def save(self, customer: Customer) -> None:
         values = {
             "language": customer.language.value,
             "standing": customer.standing.value,
@@ -29,7 +28,6 @@ class SqlCustomers:
         }
         statement = inserting(self._connection, customers).values(id=customer.id, **values)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
-        return new
 
 
 def _customer(row: RowMapping) -> Customer:
