@@ -50,13 +50,11 @@ async def measure(directory: Path) -> dict[str, float]:
         ledger.customers.save(CUSTOMER)
 
     async def claim(limit: int) -> Sequence[MessageClaim]:
-        return await threads.transaction(database.open_ledger)(
-            lambda ledger: ledger.messages.claim_due(now(), now(), limit)
-        )
+        return await threads.transaction(database.write)(lambda ledger: ledger.messages.claim_due(now(), now(), limit))
 
     async def handle(claim: MessageClaim) -> None:
         taken.set()
-        await threads.transaction(database.open_ledger)(lambda ledger: ledger.messages.sent(claim, now()))
+        await threads.transaction(database.write)(lambda ledger: ledger.messages.sent(claim, now()))
 
     desk = Desk(activity=Activity.DELIVER, claim=claim, handle=handle, ids=lambda _: {}, at_once=1)
     agenda, stopping = SqlAgenda(engine), asyncio.Event()

@@ -140,7 +140,7 @@ class Application:
     def register(self) -> RegisterCustomer:
         return RegisterCustomer(
             read_ledger=self.database.read_ledger,
-            open_ledger=self.database.open_ledger,
+            write=self.database.write,
             default_language=self.default_language,
         )
 
@@ -186,14 +186,14 @@ class Application:
     async def worker(self, stopping: asyncio.Event) -> None:
         """Settle, provide, deliver, remind and expire until told to stop."""
         async with self._telegram() as (_, messenger), self._gateways() as gateways:
-            ledger = self.threads.transaction(self.database.open_ledger)
-            opens, clock, new_ids = self.database.open_ledger, now, self.new_ids
+            ledger = self.threads.transaction(self.database.write)
+            write, clock, new_ids = self.database.write, now, self.new_ids
             agenda = SqlAgenda(self.engine)
             worker = Worker(
                 agenda=agenda,
                 desks=desks(
                     settle=SettlePayment(
-                        open_ledger=opens,
+                        write=write,
                         provider=self.provider,
                         grant_days=GrantDays(nodes=self.nodes, ring=self.ring, new_ids=new_ids),
                         clock=clock,
@@ -201,15 +201,15 @@ class Application:
                     ),
                     provide=ProvideAccess(ledger=ledger, nodes=gateways, ring=self.ring, clock=clock, new_ids=new_ids),
                     deliver=DeliverMessage(
-                        read_ledger=self.threads.transaction(self.database.read_ledger),
+                        read_ledger=self.threads.transaction(self.database.read),
                         ledger=ledger,
                         messenger=messenger,
                         compose=self.wording.compose,
                         view=self.view,
                         clock=clock,
                     ),
-                    remind=RemindCustomer(open_ledger=opens, clock=clock, new_ids=new_ids),
-                    expire=ExpireSubscription(open_ledger=opens, clock=clock, new_ids=new_ids),
+                    remind=RemindCustomer(write=write, clock=clock, new_ids=new_ids),
+                    expire=ExpireSubscription(write=write, clock=clock, new_ids=new_ids),
                     ledger=ledger,
                     in_provider_thread=Threads("provider", PROVIDER_THREADS).run,
                     in_thread=self.threads.run,
@@ -275,7 +275,7 @@ class Application:
         from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
         from node_a.web import Web, create_app
 
-        settings, reads, opens = self.settings, self.database.read_ledger, self.database.open_ledger
+        settings, reads, write = self.settings, self.database.read_ledger, self.database.write
         return create_app(
             Web(
                 public_url=settings.public_url,
@@ -300,7 +300,7 @@ class Application:
                 is_ready=self._is_ready,
                 register=self.register,
                 open_payment=OpenPayment(
-                    open_ledger=opens,
+                    write=write,
                     provider=self.provider,
                     plans=self.plans,
                     shop=Shop(settings.yookassa_shop_id, settings.yookassa_test_shop),
@@ -312,7 +312,7 @@ class Application:
                 show_open_payment=ShowOpenPayment(read_ledger=reads, clock=now),
                 show_payment=ShowPayment(read_ledger=reads, view=self.view, clock=now),
                 open_link=OpenSubscriptionLink(read_ledger=reads, view=self.view, ring=self.ring),
-                nudge=NudgePayment(open_ledger=opens, clock=now),
+                nudge=NudgePayment(write=write, clock=now),
             )
         )
 

@@ -4,10 +4,9 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from node_a.application.ports import Ledger
+from node_a.application.ports import Ledger, Transact
 
 T = TypeVar("T")
 
@@ -24,20 +23,16 @@ class Threads:
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(work))
 
-    def transaction(self, open_ledger: Callable[[], AbstractContextManager[Ledger]]) -> "TransactionInThread":
-        return TransactionInThread(self, open_ledger)
+    def transaction(self, transact: Transact) -> "TransactionInThread":
+        return TransactionInThread(self, transact)
 
 
 class TransactionInThread:
     """`await ledger(lambda ledger: …)`: one whole transaction in a thread of the pool."""
 
-    def __init__(self, threads: Threads, open_ledger: Callable[[], AbstractContextManager[Ledger]]) -> None:
+    def __init__(self, threads: Threads, transact: Transact) -> None:
         self._threads = threads
-        self._open_ledger = open_ledger
+        self._transact = transact
 
     async def __call__(self, work: Callable[[Ledger], T]) -> T:
-        def transaction() -> T:
-            with self._open_ledger() as ledger:
-                return work(ledger)
-
-        return await self._threads.run(transaction)
+        return await self._threads.run(lambda: self._transact(work))

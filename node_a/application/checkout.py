@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from node_a.application.ports import Clock, DescribePlan, Ledger, NewIds, OpenLedger, PaymentProvider
+from node_a.application.ports import Clock, DescribePlan, Ledger, NewIds, PaymentProvider, Transact
 from node_a.domain.customer import Customer, CustomerId, Standing
 from node_a.domain.errors import CustomerBanned, UnknownPlan
-from node_a.domain.payment import FIRST_CHECK, OutcomeStatus, Payment, PaymentState, Shop
+from node_a.domain.payment import FIRST_CHECK, Outcome, OutcomeStatus, Payment, PaymentState, Shop
 from node_a.domain.plan import Plan
 
 # Longer than all time-outs of one creation, so that the worker does not repeat it while it still runs.
@@ -20,7 +20,7 @@ class OpenPayment:
     """Returns a payment with a link. Raises UnknownPlan, CustomerBanned, ProviderUnavailable (the payment is kept, the
     same tap repeats it), PaymentRefused. The customer must be registered."""
 
-    open_ledger: OpenLedger
+    write: Transact
     provider: PaymentProvider
     plans: Mapping[str, Plan]
     shop: Shop
@@ -32,28 +32,29 @@ class OpenPayment:
         plan = self.plans.get(plan_code)
         if plan is None:
             raise UnknownPlan(plan_code)
-        payment = self._stored(customer_id, plan)
+        payment = self.write(lambda ledger: self._stored(ledger, customer_id, plan))
         if payment.state is PaymentState.PENDING:
             return payment
         outcome = self.provider.create(payment)  # outside any transaction; repeatable by its key
-        now = self.clock()
-        with self.open_ledger() as ledger:
-            ledger.customers.locked(customer_id)
-            opened = (ledger.payments.find(payment.id) or payment).opened(outcome)
-            ledger.payments.save(opened)
-            # What is paid or declined so soon is settled by the worker, like everything else.
-            final = outcome.status is not OutcomeStatus.PENDING
-            ledger.payments.schedule(payment.id, now if final else now + FIRST_CHECK)
-        return opened
+        return self.write(lambda ledger: self._opened(ledger, payment, outcome))
 
-    def _stored(self, customer_id: CustomerId, plan: Plan) -> Payment:
+    def _stored(self, ledger: Ledger, customer_id: CustomerId, plan: Plan) -> Payment:
         """The payment with its exact request, committed before the provider hears of it."""
         now = self.clock()
-        with self.open_ledger() as ledger:
-            customer = ledger.customers.locked(customer_id)
-            if customer.standing is not Standing.GOOD:
-                raise CustomerBanned(customer_id)
-            return self._reusable(ledger, customer_id, plan, now) or self._new(ledger, customer, plan, now)
+        customer = ledger.customers.locked(customer_id)
+        if customer.standing is not Standing.GOOD:
+            raise CustomerBanned(customer_id)
+        return self._reusable(ledger, customer_id, plan, now) or self._new(ledger, customer, plan, now)
+
+    def _opened(self, ledger: Ledger, payment: Payment, outcome: Outcome) -> Payment:
+        now = self.clock()
+        ledger.customers.locked(payment.customer_id)
+        opened = (ledger.payments.find(payment.id) or payment).opened(outcome)
+        ledger.payments.save(opened)
+        # What is paid or declined so soon is settled by the worker, like everything else.
+        final = outcome.status is not OutcomeStatus.PENDING
+        ledger.payments.schedule(payment.id, now if final else now + FIRST_CHECK)
+        return opened
 
     def _reusable(self, ledger: Ledger, customer_id: CustomerId, plan: Plan, now: datetime) -> Payment | None:
         for payment in ledger.payments.open_of(customer_id):

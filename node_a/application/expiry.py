@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from node_a.application.ports import Clock, Ledger, NewIds, OpenLedger
+from node_a.application.ports import Clock, Ledger, NewIds, Transact
 from node_a.domain.message import Message
 from node_a.domain.subscription import Subscription, SubscriptionId
 
@@ -20,22 +20,24 @@ def _locked(ledger: Ledger, id: SubscriptionId) -> Subscription | None:
 class RemindCustomer:
     """Queue the reminder that is due, if one still is, and plan the next."""
 
-    open_ledger: OpenLedger
+    write: Transact
     clock: Clock
     new_ids: NewIds
 
     def __call__(self, id: SubscriptionId) -> None:
-        with self.open_ledger() as ledger:
-            subscription = _locked(ledger, id)
-            if subscription is None:
-                return
-            now = self.clock()
-            before = subscription.reminder_due(now)
-            if before is not None and subscription.ends_at is not None:
-                ledger.messages.queue(
-                    Message.ends_soon(self.new_ids.message(), subscription, subscription.ends_at, before, now)
-                )
-            ledger.subscriptions.remind_next(id, subscription.next_reminder(now))
+        self.write(lambda ledger: self._remind(ledger, id))
+
+    def _remind(self, ledger: Ledger, id: SubscriptionId) -> None:
+        subscription = _locked(ledger, id)
+        if subscription is None:
+            return
+        now = self.clock()
+        before = subscription.reminder_due(now)
+        if before is not None and subscription.ends_at is not None:
+            ledger.messages.queue(
+                Message.ends_soon(self.new_ids.message(), subscription, subscription.ends_at, before, now)
+            )
+        ledger.subscriptions.remind_next(id, subscription.next_reminder(now))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,22 +45,24 @@ class ExpireSubscription:
     """End a subscription whose time is up: its accesses are removed, its customer is told. The nodes refuse it at
     its end by themselves; this only cleans up. A renewal brings the very same keys back."""
 
-    open_ledger: OpenLedger
+    write: Transact
     clock: Clock
     new_ids: NewIds
 
     def __call__(self, id: SubscriptionId) -> None:
-        with self.open_ledger() as ledger:
-            subscription = _locked(ledger, id)
-            if subscription is None or subscription.ends_at is None:
-                return
-            now = self.clock()
-            if subscription.is_active(now):
-                remind_at = subscription.next_reminder(now)
-                ledger.subscriptions.save(subscription, remind_at=remind_at, expire_at=subscription.ends_at)
-                return
-            ended = subscription.revised()
-            ledger.subscriptions.save(ended, remind_at=None, expire_at=None)
-            ledger.accesses.want(ledger.accesses.of_subscription(id), present=False, due_at=now)
-            message_id = self.new_ids.message()
-            ledger.messages.queue(Message.ended(message_id, ended, subscription.ends_at, now))
+        self.write(lambda ledger: self._expire(ledger, id))
+
+    def _expire(self, ledger: Ledger, id: SubscriptionId) -> None:
+        subscription = _locked(ledger, id)
+        if subscription is None or subscription.ends_at is None:
+            return
+        now = self.clock()
+        if subscription.is_active(now):
+            remind_at = subscription.next_reminder(now)
+            ledger.subscriptions.save(subscription, remind_at=remind_at, expire_at=subscription.ends_at)
+            return
+        ended = subscription.revised()
+        ledger.subscriptions.save(ended, remind_at=None, expire_at=None)
+        ledger.accesses.want(ledger.accesses.of_subscription(id), present=False, due_at=now)
+        message_id = self.new_ids.message()
+        ledger.messages.queue(Message.ended(message_id, ended, subscription.ends_at, now))

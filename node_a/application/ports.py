@@ -316,12 +316,20 @@ class Ledger(Protocol):
     def nodes(self) -> NodeRecords: ...
 
 
-# A transaction that may write; raises LedgerUnavailable when the database cannot take it now.
+# A transaction that only reads; raises LedgerUnavailable when the database cannot be read now.
 OpenLedger = Callable[[], AbstractContextManager[Ledger]]
 
 
+class Transact(Protocol):
+    """One whole transaction that may write. `work` may be run more than once, each time from the start and with nothing
+    of the time before left: it must touch nothing but the ledger. Raises LedgerUnavailable when the database cannot
+    take it now."""
+
+    def __call__(self, work: Callable[[Ledger], T]) -> T: ...
+
+
 class InThread(Protocol):
-    """The bridge from coroutines to the synchronous ledger: one call is one whole transaction in a worker thread."""
+    """The bridge from coroutines to the synchronous ledger: `Transact` in a worker thread."""
 
     def __call__(self, work: Callable[[Ledger], T]) -> Coroutine[Any, Any, T]: ...
 

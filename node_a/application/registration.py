@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from node_a.application.ports import OpenLedger
+from node_a.application.ports import Ledger, OpenLedger, Transact
 from node_a.domain.customer import Customer, CustomerId, Language
 
 
@@ -11,7 +11,7 @@ class RegisterCustomer:
     """Safe to repeat and to reorder; `language_code` is what Telegram says of the user's app."""
 
     read_ledger: OpenLedger
-    open_ledger: OpenLedger
+    write: Transact
     default_language: Language
 
     def __call__(self, id: CustomerId, language_code: str | None) -> Customer:
@@ -20,8 +20,12 @@ class RegisterCustomer:
             known = ledger.customers.find(id)
         if known is not None and known == known.seen(language):
             return known  # nothing to write: the common case must not wait for other writers
-        with self.open_ledger() as ledger:
-            known = ledger.customers.locked(id) if known is not None else ledger.customers.find(id)
-            customer = (known or Customer(id, language)).seen(language)
-            ledger.customers.save(customer)
-        return customer
+        return self.write(lambda ledger: _seen(ledger, id, language))
+
+
+def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:
+    known = ledger.customers.find(id)
+    # Two first messages at once: whoever comes second finds the row of the first.
+    customer = (ledger.customers.locked(id) if known is not None else Customer(id, language)).seen(language)
+    ledger.customers.save(customer)
+    return customer

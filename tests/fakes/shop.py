@@ -76,16 +76,16 @@ class ShopUnderTest:
         self.messenger = FakeMessenger()
         self.domain_node = a_node()
         ids = NewIds(Ids())
-        opens: dict[str, Any] = {"open_ledger": self.database.open_ledger}
+        writes: dict[str, Any] = {"write": self.database.write}
         reads: dict[str, Any] = {"read_ledger": self.database.read_ledger}
         clock: dict[str, Any] = {"clock": lambda: self.now}
         timed: dict[str, Any] = {**clock, "new_ids": ids}
         threads = Threads("test", 2)
-        writing = threads.transaction(self.database.open_ledger)
-        reading = threads.transaction(self.database.read_ledger)
-        self.register = RegisterCustomer(**opens, **reads, default_language=Language.RUSSIAN)
+        writing = threads.transaction(self.database.write)
+        reading = threads.transaction(self.database.read)
+        self.register = RegisterCustomer(**writes, **reads, default_language=Language.RUSSIAN)
         self.open_payment = OpenPayment(
-            **opens,
+            **writes,
             **timed,
             provider=self.provider,
             plans={MONTH.code: MONTH, YEAR.code: YEAR},
@@ -93,8 +93,8 @@ class ShopUnderTest:
             describe=lambda payment, language: f"{payment.plan.days} days",
         )
         grant_days = GrantDays(nodes=[self.domain_node], ring=RING, new_ids=ids)
-        self.nudge = NudgePayment(**opens, **clock)
-        self.settle_payment = SettlePayment(**opens, **timed, provider=self.provider, grant_days=grant_days)
+        self.nudge = NudgePayment(**writes, **clock)
+        self.settle_payment = SettlePayment(**writes, **timed, provider=self.provider, grant_days=grant_days)
         nodes = {NodeCode("de1"): self.node}
         self.provide_access = ProvideAccess(ledger=writing, nodes=nodes, ring=RING, **timed)
         self.view = ViewSubscription(nodes=[self.domain_node], ring=RING, link_base="https://shop.example.org", **clock)
@@ -106,8 +106,8 @@ class ShopUnderTest:
             view=self.view,
             **clock,
         )
-        self.remind_customer = RemindCustomer(**opens, **timed)
-        self.expire_subscription = ExpireSubscription(**opens, **timed)
+        self.remind_customer = RemindCustomer(**writes, **timed)
+        self.expire_subscription = ExpireSubscription(**writes, **timed)
         self.show_subscription = ShowSubscription(**reads, view=self.view)
         self.show_open_payment = ShowOpenPayment(**reads, **clock)
         self.show_payment = ShowPayment(**reads, **clock, view=self.view)

@@ -1,7 +1,8 @@
 """The ledger: one transaction over all tables; the one file that commits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -15,6 +16,8 @@ from node_a.adapters.database.payments import SqlPayments
 from node_a.adapters.database.subscriptions import SqlSubscriptions
 from node_a.application.ports import Ledger
 from node_a.domain.errors import LedgerUnavailable
+
+T = TypeVar("T")
 
 
 class SqlLedger:
@@ -38,7 +41,18 @@ class Database:
         self._reading = engine.execution_options(**{READ_ONLY: True})
 
     def open_ledger(self) -> AbstractContextManager[Ledger]:
+        """One transaction that may write, and is not repeated."""
         return _transaction(self._writing)
+
+    def write(self, work: Callable[[Ledger], T]) -> T:
+        """The port Transact."""
+        with self.open_ledger() as ledger:
+            return work(ledger)
+
+    def read(self, work: Callable[[Ledger], T]) -> T:
+        """As `read_ledger`, for a bridge that takes the whole work."""
+        with self.read_ledger() as ledger:
+            return work(ledger)
 
     def read_ledger(self) -> AbstractContextManager[Ledger]:
         """For reading only: on SQLite it takes no lock and must not write."""

@@ -31,7 +31,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def a_worker(shop: ShopUnderTest, **changes: Any) -> Worker:
     threads = Threads("worker-test", 4)
-    ledger = threads.transaction(shop.database.open_ledger)
+    ledger = threads.transaction(shop.database.write)
     nodes = {NodeCode("de1"): shop.node}
     parts: dict[str, Any] = {
         "agenda": shop.agenda,
