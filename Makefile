@@ -18,7 +18,7 @@ CHECKS := var/checks
 skip = echo "skipped: $(1)" | tee -a $(CHECKS)/skipped; test -z "$$NO_SKIPS"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format types lock clean ruff imports mypy tsc pytest
+.PHONY: help demo smoke torture test proofs lint format types lock clean ruff imports mypy tsc pytest
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -29,6 +29,9 @@ demo: $(INSTALLED) ## the whole shop, offline, in your browser; Ctrl-C ends it
 
 smoke: $(INSTALLED) ## one purchase without a browser; JSON on the last line
 	@exec $(BIN)/python -m sandbox smoke
+
+torture: $(INSTALLED) ## a bad night: processes killed while 100 customers buy; PURCHASES=, SEED=, DATABASE_URL=
+	@exec $(BIN)/python -m sandbox torture $(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; names what was skipped
 	@mkdir -p $(CHECKS) && rm -f $(CHECKS)/*
@@ -44,6 +47,9 @@ test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; n
 	if [ -s $(CHECKS)/skipped ]; then echo "Skipped:"; sed 's/ *\([0-9]*\) *skipped: /  \1 /' $(CHECKS)/skipped; \
 	elif [ -z "$$failed" ]; then echo "Nothing was skipped."; fi; \
 	if [ -n "$$failed" ]; then echo "FAILED: $$failed"; exit 1; fi; echo "All checks passed."
+
+proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, a night of kills, on both databases; some minutes
+	@$(BIN)/pytest -n 2 --dist load -m proof
 
 lint: ruff imports ## ruff, and who may import whom
 
@@ -112,6 +118,6 @@ tsc:
 
 pytest: $(INSTALLED_FOR_TESTS)
 	@mkdir -p $(CHECKS) && rm -f .coverage .coverage.*
-	@echo "--- pytest" && $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= --junitxml=$(CHECKS)/tests.xml
+	@echo "--- pytest" && $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= --junitxml=$(CHECKS)/tests.xml -m "not proof"
 	@echo "--- coverage" && $(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='node_a/domain/*' --fail-under=100

@@ -6,7 +6,8 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,10 @@ from node_a.domain.plan import Plan
 from node_a.worker.desk import Desk
 from node_a.worker.worker import Worker
 from shared import logs
+from tests.postgresql import running_cluster, server_binaries
 
 ROUNDS: Final = 200
+LOOKS: Final = 10_000
 PROMISE_MS: Final = 50.0
 CUSTOMER: Final = Customer(CustomerId(1), Language.RUSSIAN)
 
@@ -42,8 +45,8 @@ def queue_one(database: Database) -> None:
         ledger.messages.queue(Message.payment_declined(MessageId(uuid4()), payment, now()))
 
 
-async def measure(directory: Path) -> dict[str, float]:
-    engine = open_engine(f"sqlite:///{directory / 'bench.db'}")
+async def measure(url: str) -> dict[str, float]:
+    engine = open_engine(url)
     migrate(engine)
     database, threads, taken = Database(engine), Threads("bench", 4), asyncio.Event()
     with database.open_ledger() as ledger:
@@ -88,7 +91,33 @@ async def measure(directory: Path) -> dict[str, float]:
     }
 
 
+def what_a_look_costs(url: str) -> float:
+    """Microseconds for asking whether anybody wrote, when nobody did; the worker asks a hundred times a second."""
+    engine = open_engine(url)
+    agenda = SqlAgenda(engine)
+    agenda.due(now())
+    agenda.changed()
+    started = time.perf_counter()
+    for _ in range(LOOKS):
+        agenda.changed()
+    took = time.perf_counter() - started
+    agenda.close()
+    engine.dispose()
+    return round(took / LOOKS * 1e6, 1)
+
+
+def both(directory: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """PostgreSQL's server is one for tests, which brings nothing to the disk: its commits are not SQLite's."""
+    with ExitStack() as stack:
+        urls = {"sqlite": f"sqlite:///{directory / 'bench.db'}"}
+        if (binaries := server_binaries()) is not None:
+            cluster = stack.enter_context(running_cluster(binaries))
+            urls["postgresql"] = stack.enter_context(cluster.database(migrated=False))
+        for name, url in urls.items():
+            yield name, {**asyncio.run(measure(url)), "look_us": what_a_look_costs(url)}
+
+
 if __name__ == "__main__":
     logs.configure(process="bench", format="readable", level="ERROR", secrets=[])
     with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(asyncio.run(measure(Path(directory)))))
+        print(json.dumps(dict(both(Path(directory)))))

@@ -1,12 +1,13 @@
-"""`python -m node_a bot | web | worker | all | migrate | check | migration NAME`."""
+"""`python -m node_a bot | web | worker | all | migrate | check | reconcile | migration NAME`."""
 
 import argparse
 import os
 import sys
 
 from node_a.adapters.database.migration import make_migration
+from node_a.application.jobs import RECONCILED_DAYS
 from node_a.bootstrap import Application
-from node_a.domain.errors import LedgerUnavailable
+from node_a.domain.errors import LedgerUnavailable, PaymentRefused, Unavailable
 from node_a.processes import WRONG_SETTINGS, Family, follow_parent, run_until_stopped
 from node_a.settings import explain, read_settings
 from shared import logs
@@ -19,10 +20,13 @@ COMMANDS = {
     "all": "the three of them as children of one process",
     "migrate": "bring the database to this release's shape",
     "check": "say what is wrong with the settings, the plans and the database",
+    "reconcile": "compare the provider's lists of payments and refunds with our grants, and put right what is missing",
     "migration": "for maintainers: write the migration NAME, from what changed in tables.py",
 }
 # It may go away by itself: whoever started the process may do so again.
 NOT_NOW = 1
+# `reconcile` did its work, and money in and days given do not agree.
+NEEDS_A_PERSON = 3
 
 
 def main() -> int:
@@ -35,12 +39,15 @@ def main() -> int:
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     parser.add_argument("name", nargs="?", metavar="NAME", help="of a new migration")
+    parser.add_argument(
+        "--days", type=int, default=RECONCILED_DAYS, help=f"how far back `reconcile` looks (default: {RECONCILED_DAYS})"
+    )
     given = parser.parse_args()
     if (given.command == "migration") != (given.name is not None):
         parser.error("`migration` needs a NAME, and nothing else takes one")
     if given.command == "migration":
         return _make_migration(given.name)
-    return _run(given.command)
+    return _run(given.command, given.days)
 
 
 def _make_migration(name: str) -> int:
@@ -52,7 +59,7 @@ def _make_migration(name: str) -> int:
     return 0
 
 
-def _run(command: str) -> int:
+def _run(command: str, days: int) -> int:
     try:
         settings = read_settings()
         logs.configure(
@@ -72,7 +79,25 @@ def _run(command: str) -> int:
     if command == "check":
         print("Settings, plans and database are in order.")
         return 0
+    if command == "reconcile":
+        return _reconcile(application, days)
     return _work(command, application)
+
+
+def _reconcile(application: Application, days: int) -> int:
+    try:
+        found = application.reconcile(days)
+    except (Unavailable, PaymentRefused) as error:
+        print(f"Not finished; what was put right stays so, and it can be repeated: {error}", file=sys.stderr)
+        return NOT_NOW
+    print(
+        f"{found.payments} payments and {found.refunds} refunds of the last {days} days compared.\n"
+        f"Our database had forgotten {found.rebuilt}; settled: {found.settled}; new refunds: {found.shortened}.\n"
+        f"Paid with the same account, and not through this shop: {found.foreign}."
+    )
+    for payment in found.differences:
+        print(f"A person must look at payment {payment.id}: {payment.attention}")
+    return NEEDS_A_PERSON if found.differences else 0
 
 
 def _work(command: str, application: Application) -> int:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from random import random
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -22,12 +23,20 @@ from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.key_checks import remember_secrets, wrong_secrets
 from node_a.adapters.database.ledger import Database
 from node_a.adapters.database.migration import RowsPointNowhere, is_good_enough, is_later, migrate, revision_of
-from node_a.adapters.plans import read_plans
+from node_a.adapters.database.room import lacks_room
+from node_a.adapters.plans import GIGABYTE, read_plans
 from node_a.adapters.threads import Threads
-from node_a.application.checkout import OpenPayment
+from node_a.application.acts import PerformAct
+from node_a.application.alerts import TellOperators
+from node_a.application.banning import BanCustomer, UnbanCustomer
+from node_a.application.checkout import LastReceiptAddress, OpenPayment
 from node_a.application.delivery import DeliverMessage
+from node_a.application.erasure import EraseCustomer, RequestErasure
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
+from node_a.application.jobs import RECONCILED_DAYS, Job, ensure_jobs
+from node_a.application.lookup import FindCustomer
+from node_a.application.operations import GrantByHand, RefundByHand
 from node_a.application.overview import (
     OpenSubscriptionLink,
     ShowOpenPayment,
@@ -35,14 +44,20 @@ from node_a.application.overview import (
     ShowSubscription,
     ViewSubscription,
 )
-from node_a.application.ports import Messenger, NewIds, NodeGateway, PaymentProvider
+from node_a.application.ports import NewIds, NodeGateway, PaymentProvider
 from node_a.application.provisioning import ProvideAccess
+from node_a.application.reconciliation import ReconcileMoney, Reconciliation
+from node_a.application.refunding import ApplyRefunds, OpenRefund, SettleRefunds
 from node_a.application.registration import RegisterCustomer
-from node_a.application.settlement import NudgePayment, SettlePayment
+from node_a.application.retrying import HandleMoney, RetryStuck
+from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment
 from node_a.application.statistics import ObserveNodes, ShowServers
-from node_a.domain.customer import Language
+from node_a.application.stuck import ListStuck, WatchStuck
+from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
+from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.keys import KeyRing
+from node_a.domain.money import Money
 from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, ShadowsocksInbound
 from node_a.domain.payment import Shop
 from node_a.domain.plan import Plan
@@ -56,6 +71,9 @@ from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VL
 if TYPE_CHECKING:
     from flask import Flask
     from telebot.async_telebot import AsyncTeleBot
+
+    from node_a.adapters.telegram.messenger import TelegramMessenger
+    from node_a.bot import Operations
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -101,6 +119,19 @@ class Application:
         return Language(self.settings.default_language)
 
     @property
+    def shop(self) -> Shop:
+        return Shop(self.settings.yookassa_shop_id, self.settings.yookassa_test_shop)
+
+    @property
+    def trial_offer(self) -> TrialOffer | None:
+        settings = self.settings
+        if not settings.trial_days:
+            return None
+        traffic = settings.trial_traffic_gb
+        limit = None if traffic is None else traffic * GIGABYTE
+        return TrialOffer(Plan("trial", settings.trial_days, Money(0), limit), settings.trials_per_day)
+
+    @property
     def app_url(self) -> str:
         return f"{self.settings.public_url}/app"
 
@@ -121,6 +152,7 @@ class Application:
     @cached_property
     def provider(self) -> PaymentProvider:
         from node_a.adapters.payments.yookassa import YooKassa
+        from node_a.adapters.payments.yookassa_receipts import Receipts
 
         settings = self.settings
         return YooKassa(
@@ -128,6 +160,7 @@ class Application:
             secret_key=settings.yookassa_secret_key.get_secret_value(),
             return_url=f"{settings.public_url}/pay/return",
             api_url=settings.yookassa_api_url,
+            receipts=Receipts(settings.receipt_vat_code, settings.receipt_tax_system) if settings.receipts else None,
         )
 
     @cached_property
@@ -145,12 +178,51 @@ class Application:
         )
 
     @cached_property
+    def grant_days(self) -> GrantDays:
+        return GrantDays(nodes=self.nodes, ring=self.ring, new_ids=self.new_ids)
+
+    @cached_property
+    def tell_operators(self) -> TellOperators:
+        operators = frozenset(map(CustomerId, self.settings.operators))
+        return TellOperators(operators=operators, language=self.default_language, new_ids=self.new_ids)
+
+    @cached_property
+    def record_outcome(self) -> RecordOutcome:
+        return RecordOutcome(grant_days=self.grant_days, tell_operators=self.tell_operators, new_ids=self.new_ids)
+
+    @cached_property
+    def apply_refunds(self) -> ApplyRefunds:
+        return ApplyRefunds(record=self.record_outcome, new_ids=self.new_ids)
+
+    @cached_property
+    def reconcile_money(self) -> ReconcileMoney:
+        return ReconcileMoney(
+            read_ledger=self.database.read_ledger,
+            write=self.database.write,
+            provider=self.provider,
+            record=self.record_outcome,
+            apply_refunds=self.apply_refunds,
+            shop=self.shop,
+            default_language=self.default_language,
+            clock=now,
+        )
+
+    @cached_property
     def view(self) -> ViewSubscription:
         return ViewSubscription(nodes=self.nodes, ring=self.ring, link_base=self.settings.public_url, clock=now)
 
     @cached_property
     def show_subscription(self) -> ShowSubscription:
         return ShowSubscription(read_ledger=self.database.read_ledger, view=self.view)
+
+    @cached_property
+    def trial_available(self) -> TrialAvailable:
+        return TrialAvailable(read_ledger=self.database.read_ledger, offer=self.trial_offer, ring=self.ring, clock=now)
+
+    @cached_property
+    def take_trial(self) -> TakeTrial:
+        write = self.database.write
+        return TakeTrial(write=write, offer=self.trial_offer, ring=self.ring, grant_days=self.grant_days, clock=now)
 
     # ── processes ──
 
@@ -176,11 +248,16 @@ class Application:
                 register=self.register,
                 show_subscription=self.show_subscription,
                 show_servers=ShowServers(read_ledger=self.database.read_ledger, nodes=self.nodes, clock=now),
+                take_trial=self.take_trial,
+                trial_available=self.trial_available,
+                request_erasure=RequestErasure(write=self.database.write, clock=now),
+                operations=self._operations(),
                 wording=self.wording,
                 messenger=messenger,
                 in_thread=self.threads.run,
                 operators=self.settings.operators,
                 app_url=self.app_url,
+                clock=now,
             ).run(stopping)
 
     async def worker(self, stopping: asyncio.Event) -> None:
@@ -188,18 +265,31 @@ class Application:
         async with self._telegram() as (_, messenger), self._gateways() as gateways:
             ledger = self.threads.transaction(self.database.write)
             write, clock, new_ids = self.database.write, now, self.new_ids
+            in_provider_thread = Threads("provider", PROVIDER_THREADS).run
+            watch_stuck = WatchStuck(write=write, tell=self.tell_operators, clock=clock, new_ids=new_ids)
+            jobs = {
+                Job.RECONCILE: lambda: in_provider_thread(self._reconcile_and_tell),
+                Job.WATCH_STUCK: lambda: self.threads.run(watch_stuck),
+            }
+            await ledger(lambda books: ensure_jobs(books, clock()))
             agenda = SqlAgenda(self.engine)
             worker = Worker(
                 agenda=agenda,
                 desks=desks(
                     settle=SettlePayment(
+                        write=write, provider=self.provider, record=self.record_outcome, clock=clock, chance=random
+                    ),
+                    settle_refunds=SettleRefunds(
+                        read_ledger=self.database.read_ledger,
                         write=write,
                         provider=self.provider,
-                        grant_days=GrantDays(nodes=self.nodes, ring=self.ring, new_ids=new_ids),
+                        apply=self.apply_refunds,
                         clock=clock,
-                        new_ids=new_ids,
+                        chance=random,
                     ),
-                    provide=ProvideAccess(ledger=ledger, nodes=gateways, ring=self.ring, clock=clock, new_ids=new_ids),
+                    provide=ProvideAccess(
+                        ledger=ledger, nodes=gateways, ring=self.ring, clock=clock, new_ids=new_ids, chance=random
+                    ),
                     deliver=DeliverMessage(
                         read_ledger=self.threads.transaction(self.database.read),
                         ledger=ledger,
@@ -210,8 +300,10 @@ class Application:
                     ),
                     remind=RemindCustomer(write=write, clock=clock, new_ids=new_ids),
                     expire=ExpireSubscription(write=write, clock=clock, new_ids=new_ids),
+                    erase=EraseCustomer(write=write, clock=clock),
+                    jobs=jobs,
                     ledger=ledger,
-                    in_provider_thread=Threads("provider", PROVIDER_THREADS).run,
+                    in_provider_thread=in_provider_thread,
                     in_thread=self.threads.run,
                     clock=clock,
                 ),
@@ -231,6 +323,25 @@ class Application:
                 return "The database is a later release's, and this one can work with it: nothing was changed."
             migrate(self.engine)
             return "The database is at this release."
+
+    def reconcile(self, days: int) -> Reconciliation:
+        """Walk the provider's lists of so many days back. Raises ProviderUnavailable, PaymentRefused and
+        LedgerUnavailable."""
+        return self.reconcile_money(now() - timedelta(days=days))
+
+    def _reconcile_and_tell(self) -> None:
+        found = self.reconcile(RECONCILED_DAYS)
+        told = log.warning if found.rebuilt or found.settled or found.differences else log.info
+        told(
+            "reconciled",
+            payments=found.payments,
+            refunds=found.refunds,
+            rebuilt=found.rebuilt,
+            settled=found.settled,
+            shortened=found.shortened,
+            foreign=found.foreign,
+            differences=[str(payment.id) for payment in found.differences],
+        )
 
     def check(self, *, remember: bool) -> None:
         """What must hold before any process works. `remember`: the secrets too, for the next check; else it writes
@@ -267,9 +378,25 @@ class Application:
     def _is_ready(self) -> str | None:
         """None, or what is missing before customers can be served; strangers may read it."""
         try:
-            return None if is_good_enough(revision_of(self.engine)) else _NOT_MIGRATED
+            return lacks_room(self.engine) if is_good_enough(revision_of(self.engine)) else _NOT_MIGRATED
         except (SQLAlchemyError, OSError) as error:
             return f"the database cannot be read now ({type(error).__name__})"
+
+    def _operations(self) -> "Operations":
+        from node_a.bot import Operations
+
+        reads, perform = self.database.read_ledger, PerformAct(write=self.database.write, clock=now)
+        open_refund = OpenRefund(provider=self.provider, describe=self.wording.describe, new_ids=self.new_ids)
+        return Operations(
+            list_stuck=ListStuck(read_ledger=reads, clock=now),
+            retry=RetryStuck(perform=perform),
+            handle_money=HandleMoney(perform=perform),
+            find=FindCustomer(read_ledger=reads, clock=now),
+            grant=GrantByHand(perform=perform, grant_days=self.grant_days),
+            refund=RefundByHand(read_ledger=reads, perform=perform, open_refund=open_refund),
+            ban=BanCustomer(perform=perform, operators=frozenset(map(CustomerId, self.settings.operators))),
+            unban=UnbanCustomer(perform=perform, nodes=self.nodes),
+        )
 
     def _web_app(self) -> "Flask":
         from node_a.adapters.payments.addresses import YOOKASSA_NETWORKS, is_yookassa
@@ -303,11 +430,16 @@ class Application:
                     write=write,
                     provider=self.provider,
                     plans=self.plans,
-                    shop=Shop(settings.yookassa_shop_id, settings.yookassa_test_shop),
+                    shop=self.shop,
                     describe=self.wording.describe,
                     clock=now,
                     new_ids=self.new_ids,
+                    receipts=settings.receipts,
                 ),
+                receipts=settings.receipts,
+                last_receipt_address=LastReceiptAddress(read_ledger=reads),
+                trial_available=self.trial_available,
+                take_trial=self.take_trial,
                 show_subscription=self.show_subscription,
                 show_open_payment=ShowOpenPayment(read_ledger=reads, clock=now),
                 show_payment=ShowPayment(read_ledger=reads, view=self.view, clock=now),
@@ -317,7 +449,7 @@ class Application:
         )
 
     @contextlib.asynccontextmanager
-    async def _telegram(self) -> "AsyncIterator[tuple[AsyncTeleBot, Messenger]]":
+    async def _telegram(self) -> "AsyncIterator[tuple[AsyncTeleBot, TelegramMessenger]]":
         from node_a.adapters.telegram.client import close_bot, open_bot
         from node_a.adapters.telegram.messenger import TelegramMessenger
 

@@ -255,7 +255,22 @@ class Settings(BaseSettings):
         None, description="networks that webhooks come from, with commas between; leave it out for YooKassa's own list"
     )
 
+    receipts: bool = Field(False, description="true if customers get tax receipts (54-FZ) through YooKassa, else false")
+    receipt_vat_code: int = Field(
+        1, ge=1, le=12, description="YooKassa's number of your VAT rate, 1 to 12; 1 is no VAT"
+    )
+    receipt_tax_system: int | None = Field(
+        None, ge=1, le=6, description="YooKassa's number of your tax system, 1 to 6, or leave it out"
+    )
+
     plans_file: Path = Field(Path("plans.toml"), description="the file with the plans")
+    trial_days: int = Field(0, ge=0, le=365, description="how many days a trial gives, 0 to 365; 0 means no trials")
+    trial_traffic_gb: int | None = Field(
+        None, ge=1, le=1_000_000, description="how many gigabytes a trial gives, or leave it out for unlimited"
+    )
+    trials_per_day: int = Field(
+        50, ge=1, le=1_000_000, description="how many trials are given in any 24 hours, 1 or more"
+    )
     key_secrets: dict[Annotated[int, Field(ge=1)], _KeySecret] = Field(
         min_length=1, description="KEY_SECRETS__1=…, the output of `openssl rand -hex 32`"
     )

@@ -30,13 +30,16 @@ class Delivery:
 
 
 class Customer:
-    """One Telegram user of the sandbox."""
+    """One Telegram user of the sandbox. `patience`: seconds to wait for a message."""
 
-    def __init__(self, shop: Shop, user_id: int = 7_000_000_001, language: str = "ru") -> None:
+    def __init__(
+        self, shop: Shop, user_id: int = 7_000_000_001, language: str = "ru", patience: float = PATIENCE
+    ) -> None:
         self.user_id = user_id
         self._shop = shop
         self._chat = f"{shop.chat_url}/sandbox/chats/{user_id}"
         self._language = language
+        self._patience = patience
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._version = 0
         self._unread: list[dict[str, Any]] = []
@@ -58,9 +61,12 @@ class Customer:
 
     def choose(self, plan: str) -> str:
         """From `/start` to the pay page; the provider's id of the payment."""
+        return self.tap(plan, *self.enter())
+
+    def enter(self) -> tuple[str, str]:
+        """From `/start` to the Mini App: the init data that Telegram hands to the page, and the page's address."""
         self.write("/start")
-        init_data, app_url = self.open_mini_app(self.wait_for(web_app_url))
-        return self._tap(app_url, init_data, plan)
+        return self.open_mini_app(self.wait_for(web_app_url))
 
     def pay(self, payment_id: str, how: str = "pay") -> None:
         """What the buttons of the pay page do: "pay" or "decline"."""
@@ -74,8 +80,8 @@ class Customer:
         self._http.get(page).raise_for_status()
         return fragment["tgWebAppData"][0], page
 
-    def _tap(self, app_url: str, init_data: str, plan: str) -> str:
-        """On a plan; the provider's id of the payment, read from the pay page's address."""
+    def tap(self, plan: str, init_data: str, app_url: str) -> str:
+        """On a plan of the Mini App; the provider's id of the payment, read from the pay page's address."""
         headers = {"Authorization": f"tma {init_data}"}
         home = self._http.get(f"{app_url}/home", headers=headers).raise_for_status()
         if f'data-testid="plan-{plan}"' not in home.text:
@@ -89,16 +95,17 @@ class Customer:
 
     def wait_for(self, find: Callable[[dict[str, Any]], T | None]) -> T:
         """The first thing that `find` sees in a message that is new since the last call."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             if not self._unread:
-                answer = self._http.get(f"{self._chat}/messages", params={"after": self._version, "wait": 5}).json()
+                unread = {"after": self._version, "wait": min(5.0, self._patience)}
+                answer = self._http.get(f"{self._chat}/messages", params=unread).json()
                 self._version, self._unread = answer["version"], answer["messages"]
             while self._unread:
                 found = find(self._unread.pop(0))
                 if found:
                     return found
-        raise CustomerWentAway(f"waited {PATIENCE:.0f} s for {find.__name__.replace('_', ' ')}")
+        raise CustomerWentAway(f"waited {self._patience:.0f} s for {find.__name__.replace('_', ' ')}")
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.post(url, json=body).raise_for_status().json()

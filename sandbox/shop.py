@@ -3,17 +3,18 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from sandbox.stand_ins import BOT_USERNAME, PANEL_USERNAME, SHOP_ID, StandIns
-from sandbox.state import Ports, Secrets, ports_of, secrets_of
+from sandbox.state import SECRETS_FILE, Ports, Secrets, ports_of, secrets_of
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 # How long Node A may take until it answers and polls: two slow cores, cold caches.
@@ -21,6 +22,9 @@ STARTS_WITHIN: Final = 45.0
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHON", "COV", "LOG_LEVEL")
 # Node A ends itself hard ten seconds after it was told to stop.
 STOPS_WITHIN: Final = 20.0
+
+# `python -m node_a COMMAND`, started.
+StartNodeA = Callable[[str], subprocess.Popen[bytes]]
 
 
 class ShopDidNotStart(Exception):
@@ -77,12 +81,14 @@ class Shop:
             "NODES__DE1__SHADOWSOCKS_SERVER_KEY": secrets.shadowsocks_server_key,
         }
 
-    def wait_until_ready(self, node_a: subprocess.Popen[bytes]) -> None:
+    def wait_until_ready(self, *processes: subprocess.Popen[bytes]) -> None:
+        """`processes`: those of Node A. Raises ShopDidNotStart."""
         deadline = time.monotonic() + STARTS_WITHIN
         with httpx.Client(trust_env=False, timeout=5) as client:
             while not self._is_ready(client):
-                if node_a.poll() is not None:
-                    raise ShopDidNotStart(f"Node A ended with code {node_a.returncode}; see {self.log}")
+                for node_a in processes:
+                    if node_a.poll() is not None:
+                        raise ShopDidNotStart(f"Node A ended with code {node_a.returncode}; see {self.log}")
                 if time.monotonic() > deadline:
                     raise ShopDidNotStart(f"Node A was not ready after {STARTS_WITHIN:.0f} s; see {self.log}")
                 time.sleep(0.1)
@@ -98,10 +104,29 @@ class Shop:
         return any(call["method"] == "setChatMenuButton" for call in calls)
 
 
+def begin_anew(directory: Path) -> None:
+    """Forgets what an earlier start left. Raises ShopDidNotStart for a directory that holds something else."""
+    if directory.exists() and any(directory.iterdir()) and not (directory / SECRETS_FILE).exists():
+        raise ShopDidNotStart(f"{directory} holds something that is not a sandbox's; it is left alone")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) -> Iterator[Shop]:
     """Stand-ins and Node A, ready for customers; all ended afterwards. What `directory` holds from an earlier start is
     there again. Raises ShopDidNotStart."""
+    with shop_without_node_a(directory) as shop, migrated_node_a(shop, extra_settings or {}) as start:
+        node_a = start("all")
+        try:
+            shop.wait_until_ready(node_a)
+            yield shop
+        finally:
+            end(node_a)
+
+
+@contextlib.contextmanager
+def shop_without_node_a(directory: Path) -> Iterator[Shop]:
+    """The stand-ins alone. Raises ShopDidNotStart."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with _alone_in(directory):
@@ -109,10 +134,7 @@ def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) 
         stand_ins = StandIns(directory, ports, secrets)
         stand_ins.start()
         try:
-            shop = Shop(directory, ports, secrets, stand_ins)
-            with _node_a(shop, extra_settings or {}) as node_a:
-                shop.wait_until_ready(node_a)
-                yield shop
+            yield Shop(directory, ports, secrets, stand_ins)
         finally:
             stand_ins.stop()
 
@@ -129,20 +151,18 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    # Its own directory as the current one, and hardly any of our environment: neither an operator's .env in the
-    # project nor an exported setting, perhaps of a real node, must mix in.
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
-    environment = {**inherited, **shop.settings(), **extra_settings, "PYTHONPATH": str(PROJECT)}
+def migrated_node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[StartNodeA]:
+    """What starts Node A's commands, on a database that is up to date; whoever starts one ends it. All of them write
+    into the shop's log, and none outlives us. Raises ShopDidNotStart."""
     reading, writing = os.pipe()  # closes with us, even if we are killed: Node A ends then
-    environment["PARENT_PIPE_FD"] = str(reading)
+    environment = {**_environment(shop), **extra_settings, "PARENT_PIPE_FD": str(reading)}
     with shop.log.open("ab") as log:
 
         def start(command: str) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 [sys.executable, "-m", "node_a", command],
                 env=environment,
-                cwd=shop.directory,
+                cwd=shop.directory,  # where no operator's .env lies
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -153,17 +173,20 @@ def _node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[subprocess.P
         try:
             if start("migrate").wait() != 0:
                 raise ShopDidNotStart(f"the database could not be migrated; see {shop.log}")
-            node_a = start("all")
-            try:
-                yield node_a
-            finally:
-                _stop(node_a)
+            yield start
         finally:
             os.close(writing)
             os.close(reading)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _environment(shop: Shop) -> dict[str, str]:
+    # Hardly any of our own: no exported setting, perhaps of a real node, must mix in.
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(_INHERITED)}
+    return {**inherited, **shop.settings(), "PYTHONPATH": str(PROJECT)}
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Tells it to stop, and kills it if it does not."""
     process.terminate()
     try:
         process.wait(STOPS_WITHIN)

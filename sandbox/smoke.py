@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,17 +9,13 @@ from pathlib import Path
 import httpx
 
 from sandbox.customer import Customer, CustomerWentAway, Delivery
-from sandbox.shop import ShopDidNotStart, running_shop
-from sandbox.state import SECRETS_FILE
+from sandbox.shop import ShopDidNotStart, begin_anew, running_shop
 
 
 def smoke(directory: Path) -> int:
     """0 only if both keys came and the subscription link holds the same ones."""
-    if directory.exists() and any(directory.iterdir()) and not (directory / SECRETS_FILE).exists():
-        print(f"{directory} holds something that is not a sandbox's; it is left alone", file=sys.stderr)
-        return 1
-    shutil.rmtree(directory, ignore_errors=True)
     try:
+        begin_anew(directory)
         with running_shop(directory) as shop:
             customer = Customer(shop)
             try:

@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 import sandbox.agent
 import sandbox.marzban
@@ -23,20 +25,25 @@ SHOP_ID: Final = "100500"
 
 
 class StandIns:
-    """Running from `start` to `stop`; `troubles` may be changed at any time."""
+    """Running from `start` to `stop`; `troubles` may be changed at any time. `on_request` is told method and path of
+    every request before it is handled, in the stand-ins' thread."""
 
     def __init__(self, directory: Path, ports: Ports, secrets: Secrets) -> None:
         self.troubles = Troubles()
+        self.on_request: Callable[[str, str], None] = lambda method, path: None
         self._directory = directory
         self._ports = ports
         self._secrets = secrets
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="stand-ins", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread
         self._runners: list[web.AppRunner] = []
         self._stores: list[Store] = []
 
     def start(self) -> None:
         """Raises OSError if a port has been taken since it was chosen."""
+        # Not before: whoever needs no more than our addresses never stops us.
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="stand-ins", daemon=True)
         self._thread.start()
         try:
             self._run(self._start())
@@ -55,7 +62,13 @@ class StandIns:
         future.result(timeout=30)
 
     async def _start(self) -> None:
+        @web.middleware
+        async def tell(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.on_request(request.method, request.path)
+            return await handler(request)
+
         for port, app in self._apps():
+            app.middlewares.insert(0, tell)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
             await runner.setup()
             self._runners.append(runner)

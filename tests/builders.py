@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +20,10 @@ DAY: Final = timedelta(days=1)
 
 MONTH: Final = Plan("month", 30, Money(19_900))
 YEAR: Final = Plan("year", 360, Money(169_000), traffic_limit=10**12)
+TRIAL: Final = Plan("trial", 3, Money(0), traffic_limit=10**10)
 THE_SHOP: Final = Shop("100500", test=True)
+# The operator.
+OLGA: Final = CustomerId(1)
 ANNA: Final = Customer(CustomerId(7_000_000_001), Language.RUSSIAN)
 RING: Final = KeyRing(
     {1: b"an obviously fake secret for tests, number one", 2: b"another obviously fake one, number two"}
@@ -27,14 +31,13 @@ RING: Final = KeyRing(
 
 
 class Ids:
-    """Predictable ids: 1, 2, 3 …"""
+    """Predictable ids: 1, 2, 3 …; each once, whoever asks at the same time."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._numbers = count(1)
 
     def __call__(self) -> UUID:
-        self._last += 1
-        return UUID(int=self._last)
+        return UUID(int=next(self._numbers))
 
 
 def a_payment(**changes: Any) -> Payment:

@@ -1,18 +1,21 @@
 """Expiry: what time alone changes: reminders before the end, and the end."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from node_a.application.ports import Clock, Ledger, NewIds, Transact
+from node_a.domain.errors import UnknownCustomer
 from node_a.domain.message import Message
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 
-def _locked(ledger: Ledger, id: SubscriptionId) -> Subscription | None:
+def locked_subscription(ledger: Ledger, id: SubscriptionId) -> Subscription | None:
     """The subscription, read again under its customer's lock: a renewal may run at this very moment."""
     subscription = ledger.subscriptions.find(id)
     if subscription is None:
         return None
-    ledger.customers.locked(subscription.customer_id)
+    with suppress(UnknownCustomer):  # erased at this very moment: then there is no subscription either
+        ledger.customers.locked(subscription.customer_id)
     return ledger.subscriptions.find(id)
 
 
@@ -28,7 +31,7 @@ class RemindCustomer:
         self.write(lambda ledger: self._remind(ledger, id))
 
     def _remind(self, ledger: Ledger, id: SubscriptionId) -> None:
-        subscription = _locked(ledger, id)
+        subscription = locked_subscription(ledger, id)
         if subscription is None:
             return
         now = self.clock()
@@ -53,7 +56,7 @@ class ExpireSubscription:
         self.write(lambda ledger: self._expire(ledger, id))
 
     def _expire(self, ledger: Ledger, id: SubscriptionId) -> None:
-        subscription = _locked(ledger, id)
+        subscription = locked_subscription(ledger, id)
         if subscription is None or subscription.ends_at is None:
             return
         now = self.clock()

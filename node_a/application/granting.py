@@ -10,7 +10,7 @@ from node_a.domain.customer import CustomerId
 from node_a.domain.keys import KeyRing
 from node_a.domain.node import Node, NodeState, Protocol
 from node_a.domain.plan import Plan
-from node_a.domain.subscription import Subscription
+from node_a.domain.subscription import Subscription, SubscriptionId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +30,11 @@ class GrantDays:
         if granted is subscription:
             return False
         ledger.subscriptions.save(granted, remind_at=granted.next_reminder(now), expire_at=granted.ends_at)
-        ledger.accesses.want(self._accesses_of(granted), present=True, due_at=now)
+        ledger.accesses.want(accesses_offered(granted.id, self.nodes), present=True, due_at=now)
         return True
 
-    def _accesses_of(self, subscription: Subscription) -> list[AccessId]:
-        offered = [node.code for node in self.nodes if node.state is not NodeState.RETIRED]
-        return [AccessId(subscription.id, node, protocol) for node in offered for protocol in Protocol]
+
+def accesses_offered(id: SubscriptionId, nodes: Sequence[Node]) -> list[AccessId]:
+    """Every access that a running subscription has."""
+    offered = [node.code for node in nodes if node.state is not NodeState.RETIRED]
+    return [AccessId(id, node, protocol) for node in offered for protocol in Protocol]

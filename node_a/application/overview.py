@@ -136,7 +136,7 @@ class PaymentStage(StrEnum):
     READY = "ready"
     DECLINED = "declined"
     ABANDONED = "abandoned"  # it could not even be opened
-    DISPUTED = "disputed"  # paid, but not what we asked for: a person looks
+    DISPUTED = "disputed"  # paid, but not what we asked for, or too late: a person looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,9 @@ class ShowPayment:
             if not payment.is_paid:
                 return PaymentView(payment, _UNPAID_STAGES[payment.state])
             subscription = ledger.subscriptions.of_customer(payment.customer_id)
-            if subscription is None:
-                return PaymentView(payment, PaymentStage.PREPARING)
+            if subscription is None or not subscription.has_grant_of(payment.source):
+                # It came for somebody who was banned or erased by then: no keys are on the way.
+                return PaymentView(payment, PaymentStage.DISPUTED)
             view = self.view(ledger, subscription, language)
             settled_at = payment.settled_at or payment.opened_at
             if view.keys or not subscription.is_active(self.clock()):

@@ -1,6 +1,6 @@
 """What the use cases ask of the world, in the domain's words."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,9 @@ from node_a.domain.grant import GrantId
 from node_a.domain.message import Message, MessageId
 from node_a.domain.node import NodeCode, NodeObservation
 from node_a.domain.node import Protocol as KeyProtocol
-from node_a.domain.payment import Outcome, Payment, PaymentId
+from node_a.domain.payment import OPEN_STATES, Outcome, Payment, PaymentId, PaymentState
+from node_a.domain.plan import Plan
+from node_a.domain.refund import Refund, RefundId, RefundOutcome
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 T = TypeVar("T")
@@ -23,9 +25,23 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 # A new random id: never a row number (the design says why).
 NewId = Callable[[], UUID]
+# Evenly from 0 to 1.
+Chance = Callable[[], float]
 
 
 # ── Money ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPayment:
+    """An entry of the provider's own list. `id`, `customer_id` and `plan` (with the price that was asked for) as we
+    wrote them into the payment when we opened it; None for one that is not ours."""
+
+    outcome: Outcome
+    created_at: datetime
+    id: PaymentId | None = None
+    customer_id: CustomerId | None = None
+    plan: Plan | None = None
 
 
 class PaymentProvider(Protocol):
@@ -45,6 +61,27 @@ class PaymentProvider(Protocol):
 
     def find(self, payment: Payment) -> Outcome:
         """What the provider says now of a payment whose `provider_id` is known."""
+        ...
+
+    def refund_request_for(self, payment: Payment, refund: Refund, description: str) -> str:
+        """The exact body with which `refund` is created, a receipt included if receipts are on; stored before the first
+        call. No network. Raises ReceiptAddressNeeded if nobody knows where the receipt must go."""
+        ...
+
+    def create_refund(self, refund: Refund) -> RefundOutcome:
+        """Create with the stored `refund.request`; a repeat gives the same refund."""
+        ...
+
+    def refunds_of(self, payment: Payment) -> Sequence[RefundOutcome]:
+        """Every refund of a payment whose `provider_id` is known, whoever made it."""
+        ...
+
+    def payments_since(self, moment: datetime) -> Iterator[ListedPayment]:
+        """Every payment created since, page by page; the errors come while iterating."""
+        ...
+
+    def refunds_since(self, moment: datetime) -> Iterator[RefundOutcome]:
+        """Every refund created since, page by page; the errors come while iterating."""
         ...
 
 
@@ -96,7 +133,15 @@ class CopyButton:
     text: str = field(repr=False)
 
 
-Button = AppButton | LinkButton | CopyButton
+@dataclass(frozen=True, slots=True)
+class ActionButton:
+    """Tells the bot: `action` comes back as it is, up to 64 bytes."""
+
+    label: str
+    action: str
+
+
+Button = AppButton | LinkButton | CopyButton | ActionButton
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +219,21 @@ class Customers(Protocol):
     def find(self, id: CustomerId) -> Customer | None: ...
 
     def locked(self, id: CustomerId) -> Customer:
-        """The customer, locked until the transaction ends. It must exist."""
+        """The customer, locked until the transaction ends. Raises UnknownCustomer: erased meanwhile."""
         ...
 
     def save(self, customer: Customer) -> None:
         """Insert or update."""
+        ...
+
+    def erase_next(self, id: CustomerId, at: datetime | None) -> None:
+        """When erasing is tried next; None: not at all."""
+        ...
+
+    def due_for_erasure(self, now: datetime, limit: int) -> Sequence[CustomerId]: ...
+
+    def erase(self, id: CustomerId) -> None:
+        """The customer with subscription, grants and messages. No access may be left; payments become NOBODY's."""
         ...
 
 
@@ -186,6 +241,24 @@ class Payments(Protocol):
     def add(self, payment: Payment, check_at: datetime) -> None: ...
 
     def find(self, id: PaymentId) -> Payment | None: ...
+
+    def by_provider_id(self, provider_id: str) -> Payment | None: ...
+
+    def of_customer(self, customer_id: CustomerId) -> Sequence[Payment]:
+        """All of the customer's payments, the newest first."""
+        ...
+
+    def paid_between(self, since: datetime, until: datetime) -> Sequence[Payment]:
+        """The PAID payments that were opened then."""
+        ...
+
+    def needing_a_person(self) -> Sequence[Payment]:
+        """Those with `attention`, the oldest first."""
+        ...
+
+    def failing_since(self, before: datetime) -> Sequence[Payment]:
+        """Those about which the provider has not answered since `before` or longer."""
+        ...
 
     def open_of(self, customer_id: CustomerId) -> Sequence[Payment]:
         """The customer's open payments, the newest first."""
@@ -197,13 +270,15 @@ class Payments(Protocol):
 
     def save(self, payment: Payment) -> None: ...
 
-    def schedule(self, id: PaymentId, check_at: datetime) -> None:
-        """Check it then, whatever was planned."""
+    def schedule(self, id: PaymentId, check_at: datetime | None) -> None:
+        """Check it then, whatever was planned; None: not at all."""
         ...
 
-    def nudge(self, id: PaymentId | None, provider_id: str | None, now: datetime) -> bool:
+    def nudge(
+        self, id: PaymentId | None, provider_id: str | None, now: datetime, *, states: Set[PaymentState] = OPEN_STATES
+    ) -> bool:
         """Have it checked as soon as allowed (two seconds after the last check), and often from then on; False if no
-        open payment fits."""
+        payment in any of `states` fits."""
         ...
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]: ...
@@ -213,12 +288,32 @@ class Payments(Protocol):
         ...
 
 
+class Refunds(Protocol):
+    def find(self, id: RefundId) -> Refund | None: ...
+
+    def by_provider_id(self, provider_id: str) -> Refund | None: ...
+
+    def of_payment(self, id: PaymentId) -> Sequence[Refund]: ...
+
+    def open_since(self, before: datetime) -> Sequence[Refund]:
+        """The open ones that were opened before."""
+        ...
+
+    def save(self, refund: Refund) -> None:
+        """Insert or update."""
+        ...
+
+
 class Subscriptions(Protocol):
     def find(self, id: SubscriptionId) -> Subscription | None: ...
 
     def of_customer(self, id: CustomerId) -> Subscription | None: ...
 
     def by_grant(self, id: GrantId) -> Subscription | None: ...
+
+    def granted_sources(self, sources: Sequence[str]) -> Set[str]:
+        """Which of these have a grant."""
+        ...
 
     def save(self, subscription: Subscription, *, remind_at: datetime | None, expire_at: datetime | None) -> None:
         """Insert or update with its grants; `remind_at` and `expire_at`: when time alone next changes something."""
@@ -266,6 +361,10 @@ class Accesses(Protocol):
 
     def progress(self, id: SubscriptionId, now: datetime) -> AccessProgress: ...
 
+    def behind_since(self, before: datetime) -> Sequence[tuple[AccessId, datetime]]:
+        """Those behind since `before` or longer, and since when."""
+        ...
+
 
 class Messages(Protocol):
     def queue(self, message: Message) -> bool:
@@ -286,17 +385,96 @@ class Messages(Protocol):
 
     def retry(self, claim: MessageClaim, due: datetime) -> None: ...
 
+    def waiting_since(self, before: datetime) -> Sequence[Message]:
+        """The unsent ones queued before, to customers who can be reached."""
+        ...
+
+    def make_due(self, id: MessageId, now: datetime) -> None:
+        """An unsent message goes now."""
+        ...
+
 
 class NodeRecords(Protocol):
     def all(self) -> Sequence[NodeRecord]: ...
 
     def observed(self, observations: Mapping[NodeCode, NodeObservation]) -> None: ...
 
-    def gate_closed(self, code: NodeCode, protocol: KeyProtocol, now: datetime) -> None:
+    def gate_closed(self, code: NodeCode, protocol: KeyProtocol, now: datetime, chance: float) -> None:
         """One more failure: nothing is tried there for a pause that grows with the failures."""
         ...
 
     def gate_opened(self, code: NodeCode, protocol: KeyProtocol) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobClaim:
+    """A job leased for one run."""
+
+    name: str
+    leased_until: datetime
+
+
+class Jobs(Protocol):
+    """What the worker does at its hours; `application.jobs.Job` has the names."""
+
+    def ensure(self, name: str, due_at: datetime) -> None:
+        """The job is known, and due then if it was not known before."""
+        ...
+
+    def claim_due(
+        self, names: Sequence[str], now: datetime, leased_until: datetime, limit: int
+    ) -> Sequence[JobClaim]: ...
+
+    def finished(self, claim: JobClaim, due_at: datetime) -> None: ...
+
+
+class Trials(Protocol):
+    def taken(self, hashes: Sequence[str]) -> bool:
+        """Whether any of these had a trial."""
+        ...
+
+    def lock(self) -> None:
+        """Until this transaction ends no other takes a trial: what is counted stays true."""
+        ...
+
+    def taken_since(self, moment: datetime) -> int: ...
+
+    def take(self, hash: str, now: datetime) -> bool:
+        """False if it was taken before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAct:
+    """What an operator did: `subject` is what it was done to, `outcome` what was answered."""
+
+    update_id: int
+    operator_id: CustomerId
+    at: datetime
+    act: str
+    subject: str
+    reason: str
+    outcome: str
+
+
+class OperatorActs(Protocol):
+    def find(self, update_id: int) -> OperatorAct | None: ...
+
+    def record(self, act: OperatorAct) -> bool:
+        """False if this update was recorded before; then nothing of the transaction may be done again."""
+        ...
+
+    def about(self, subjects: Sequence[str]) -> Sequence[OperatorAct]:
+        """The newest first."""
+        ...
+
+
+class ToldStuck(Protocol):
+    """What operators have been told of as stuck."""
+
+    def replace(self, stuck: Set[str]) -> Set[str]:
+        """Remember exactly these; which of them are new."""
+        ...
 
 
 class Ledger(Protocol):
@@ -314,6 +492,16 @@ class Ledger(Protocol):
     def messages(self) -> Messages: ...
     @property
     def nodes(self) -> NodeRecords: ...
+    @property
+    def refunds(self) -> Refunds: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def trials(self) -> Trials: ...
+    @property
+    def operator_acts(self) -> OperatorActs: ...
+    @property
+    def told_stuck(self) -> ToldStuck: ...
 
 
 # A transaction that only reads; raises LedgerUnavailable when the database cannot be read now.
@@ -348,6 +536,8 @@ class Activity(StrEnum):
     DELIVER = "deliver"
     REMIND = "remind"
     EXPIRE = "expire"
+    ERASE = "erase"
+    JOB = "job"
 
 
 class Agenda(Protocol):
@@ -388,3 +578,6 @@ class NewIds:
 
     def message(self) -> MessageId:
         return MessageId(self.make())
+
+    def refund(self) -> RefundId:
+        return RefundId(self.make())

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from node_a.application.ports import AccessClaim, Clock, InThread, Ledger, NewIds, Nodes
+from node_a.application.expiry import locked_subscription
+from node_a.application.ports import AccessClaim, Chance, Clock, InThread, Ledger, NewIds, Nodes
 from node_a.domain.access import WantedAccess
-from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable, UnknownSubscription
+from node_a.domain.backoff import pause
+from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable
 from node_a.domain.keys import KeyRing
 from node_a.domain.message import Message
 from node_a.domain.subscription import Subscription
@@ -26,11 +28,19 @@ class ProvideAccess:
     ring: KeyRing
     clock: Clock
     new_ids: NewIds
+    chance: Chance
 
-    async def __call__(self, claim: AccessClaim) -> None:
+    async def __call__(self, claim: AccessClaim) -> bool:
+        """False if the access was given up: nobody wants it, and its node is not in the settings any more."""
         wanted = await self.ledger(lambda ledger: self._wanted(ledger, claim))
+        if wanted is None:
+            return True  # erased since the claim, which waits for the nodes: there is nothing to hold
+        gateway = self.nodes.get(claim.id.node)
+        if gateway is None and not wanted.present:
+            # Nobody can be told, and nobody may wait for that for ever.
+            await self.ledger(lambda ledger: ledger.accesses.removed(claim))
+            return False
         try:
-            gateway = self.nodes.get(claim.id.node)
             if gateway is None:
                 raise NodeRefused(f"node {claim.id.node} is not in the settings any more")
             await gateway.apply(wanted)  # absolute facts
@@ -48,9 +58,12 @@ class ProvideAccess:
             await self.ledger(lambda ledger: ledger.accesses.failed(claim, self._retry_at(claim)))
             raise
         await self.ledger(lambda ledger: self._record(ledger, claim, wanted))
+        return True
 
-    def _wanted(self, ledger: Ledger, claim: AccessClaim) -> WantedAccess:
-        subscription = _subscription_of(ledger, claim)
+    def _wanted(self, ledger: Ledger, claim: AccessClaim) -> WantedAccess | None:
+        subscription = ledger.subscriptions.find(claim.id.subscription_id)
+        if subscription is None:
+            return None
         now = self.clock()
         plan = subscription.plan_at(now)
         return WantedAccess(
@@ -64,12 +77,14 @@ class ProvideAccess:
         )
 
     def _record(self, ledger: Ledger, claim: AccessClaim, wanted: WantedAccess) -> None:
+        # The customer row first, as everybody takes it: two nodes that answer at once must see each other's answer.
+        subscription = locked_subscription(ledger, claim.id.subscription_id)
         ledger.nodes.gate_opened(claim.id.node, claim.id.protocol)
         if not wanted.present:
             ledger.accesses.removed(claim)
-            return
-        ledger.accesses.applied(claim, wanted)
-        self._queue_ready(ledger, _subscription_of(ledger, claim), wanted.revision)
+        elif subscription is not None:
+            ledger.accesses.applied(claim, wanted)
+            self._queue_ready(ledger, subscription, wanted.revision)
 
     def _queue_ready(self, ledger: Ledger, subscription: Subscription, revision: int) -> None:
         if subscription.revision != revision:
@@ -85,22 +100,16 @@ class ProvideAccess:
 
     def _close_gate(self, ledger: Ledger, claim: AccessClaim) -> None:
         # One gate for all work of this node and protocol, instead of one pause for each access.
-        ledger.nodes.gate_closed(claim.id.node, claim.id.protocol, self.clock())
+        ledger.nodes.gate_closed(claim.id.node, claim.id.protocol, self.clock(), self.chance())
         ledger.accesses.failed(claim, claim.due_at)
 
     def _overtake(self, ledger: Ledger, claim: AccessClaim, held: int) -> None:
         # Our database is the older one (a restored backup), and yet what it says is what the customer paid for.
         now = self.clock()
+        locked_subscription(ledger, claim.id.subscription_id)
         ledger.subscriptions.revise(claim.id.subscription_id, held + 1)
         ledger.accesses.failed(claim, now)
         ledger.accesses.make_due(claim.id.subscription_id, now)
 
     def _retry_at(self, claim: AccessClaim) -> datetime:
-        return self.clock() + min(FIRST_PAUSE * (1 << min(claim.attempts, 10)), LONGEST_PAUSE)
-
-
-def _subscription_of(ledger: Ledger, claim: AccessClaim) -> Subscription:
-    subscription = ledger.subscriptions.find(claim.id.subscription_id)
-    if subscription is None:
-        raise UnknownSubscription(str(claim.id.subscription_id))
-    return subscription
+        return self.clock() + pause(FIRST_PAUSE, LONGEST_PAUSE, claim.attempts, self.chance())

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from node_a.application.ports import Ledger, OpenLedger, Transact
 from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.errors import UnknownCustomer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegisterCustomer:
-    """Safe to repeat and to reorder; `language_code` is what Telegram says of the user's app."""
+    """Safe to repeat and to reorder; `language_code` is what Telegram says of the user's app. Who is banned or being
+    erased stays so."""
 
     read_ledger: OpenLedger
     write: Transact
@@ -24,8 +26,10 @@ class RegisterCustomer:
 
 
 def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:
-    known = ledger.customers.find(id)
-    # Two first messages at once: whoever comes second finds the row of the first.
-    customer = (ledger.customers.locked(id) if known is not None else Customer(id, language)).seen(language)
+    try:
+        known = ledger.customers.locked(id)
+    except UnknownCustomer:  # or erased a moment ago: then this is a new beginning
+        known = Customer(id, language)
+    customer = known.seen(language)
     ledger.customers.save(customer)
     return customer

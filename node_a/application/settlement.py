@@ -1,36 +1,93 @@
 """Settling: a payment the provider calls paid becomes days, exactly once."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from node_a.application.alerts import TellOperators
 from node_a.application.granting import GrantDays
-from node_a.application.ports import Clock, Ledger, NewIds, PaymentClaim, PaymentProvider, Transact
-from node_a.domain.errors import PaymentRefused, ProviderUnavailable
-from node_a.domain.message import Message
-from node_a.domain.payment import Outcome, Payment, PaymentId, PaymentState
+from node_a.application.ports import Chance, Clock, Ledger, NewIds, PaymentClaim, PaymentProvider, Transact
+from node_a.domain.customer import Customer, Standing
+from node_a.domain.errors import PaymentRefused, ProviderUnavailable, UnknownCustomer, UnknownPayment
+from node_a.domain.message import Message, MessageKind
+from node_a.domain.payment import OPEN_STATES, STATES_WITH_MONEY, Outcome, Payment, PaymentId, PaymentState
+
+
+def locked_payment(ledger: Ledger, id: PaymentId) -> tuple[Payment, Customer]:
+    """The payment as it is under its customer's lock, which comes first: two payments of one customer must not meet.
+    Raises UnknownPayment."""
+    for _ in range(2):  # the customer may be erased at this very moment: then the payment is NOBODY's
+        payment = ledger.payments.find(id)
+        if payment is None:
+            break
+        try:
+            customer = ledger.customers.locked(payment.customer_id)
+        except UnknownCustomer:
+            continue
+        current = ledger.payments.find(id)
+        if current is not None and current.customer_id == customer.id:
+            return current, customer
+    raise UnknownPayment(str(id))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NudgePayment:
-    """Somebody says that something happened to a payment: believe nothing, look soon. False if no open one fits."""
+    """Somebody says that something happened to a payment, or to its refunds: believe nothing, look soon. False if none
+    fits."""
 
     write: Transact
     clock: Clock
 
-    def __call__(self, id: PaymentId | None, provider_id: str | None) -> bool:
-        return self.write(lambda ledger: ledger.payments.nudge(id, provider_id, self.clock()))
+    def __call__(self, id: PaymentId | None, provider_id: str | None, about_a_refund: bool = False) -> bool:
+        states = OPEN_STATES | STATES_WITH_MONEY if about_a_refund else OPEN_STATES
+        return self.write(lambda ledger: ledger.payments.nudge(id, provider_id, self.clock(), states=states))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordOutcome:
+    """Called inside a transaction that holds the customer's lock: the payment after the provider's word, stored with
+    all that follows from it. Repeating it changes nothing."""
+
+    grant_days: GrantDays
+    tell_operators: TellOperators
+    new_ids: NewIds
+
+    def __call__(self, ledger: Ledger, before: Payment, customer: Customer, outcome: Outcome, now: datetime) -> Payment:
+        payment = before.settled(outcome, now)
+        if payment.is_paid and before.is_open:
+            if customer.standing is Standing.GOOD:
+                ledger.messages.queue(Message.payment_received(self.new_ids.message(), payment, now))
+            else:
+                payment = payment.needs_a_person(f"late: the customer is {customer.standing}")
+        if payment.state is PaymentState.DECLINED and before.is_open and customer.standing is Standing.GOOD:
+            ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
+        self.grant_owed(ledger, payment, customer, now)
+        self.save(ledger, before, payment, now)
+        return payment
+
+    def grant_owed(self, ledger: Ledger, payment: Payment, customer: Customer, now: datetime) -> bool:
+        """True if days were added. Who is banned or wants to be erased gets none: their money waits for a person."""
+        if not payment.is_paid or customer.standing is not Standing.GOOD:
+            return False
+        return self.grant_days(ledger, customer.id, payment.source, payment.plan, now)
+
+    def save(self, ledger: Ledger, before: Payment, payment: Payment, now: datetime) -> None:
+        """Stored; operators are told if it needs a person for a new reason."""
+        ledger.payments.save(payment)
+        if payment.attention is not None and payment.attention != before.attention:
+            key = f"{payment.id}:{payment.attention}"
+            self.tell_operators(ledger, MessageKind.MONEY_NEEDS_YOU, subject=payment.id, key=key, now=now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettlePayment:
-    """One check. Returns the payment as it is afterwards; ProviderUnavailable and PaymentRefused are raised again
-    after the next check was planned: an error never ends the checks."""
+    """One check of an open payment. Returns it as it is afterwards; ProviderUnavailable and PaymentRefused are raised
+    again after the next check was planned: an error never ends the checks."""
 
     write: Transact
     provider: PaymentProvider
-    grant_days: GrantDays
+    record: RecordOutcome
     clock: Clock
-    new_ids: NewIds
+    chance: Chance
 
     def __call__(self, claim: PaymentClaim) -> Payment:
         try:
@@ -43,24 +100,26 @@ class SettlePayment:
 
     def _settled(self, ledger: Ledger, claim: PaymentClaim, outcome: Outcome | None) -> Payment:
         now = self.clock()
-        # The customer row first: two payments of one customer must not meet.
-        customer = ledger.customers.locked(claim.payment.customer_id)
-        before = self._current(ledger, claim)
-        payment = (before.settled(outcome, now) if outcome else before.abandoned(now)).checked()
-        ledger.payments.save(payment)
-        ledger.payments.reschedule(claim, payment.next_check(now))  # unless nudged meanwhile
-        if payment.is_paid and self.grant_days(ledger, customer.id, payment.source, payment.plan, now):
-            ledger.messages.queue(Message.payment_received(self.new_ids.message(), payment, now))
-        if payment.state is PaymentState.DECLINED and before.is_open:
-            ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
+        before, customer = locked_payment(ledger, claim.payment.id)
+        before = before.checked()
+        if outcome is None:
+            payment = before.abandoned(now)
+            ledger.payments.save(payment)
+        else:
+            payment = self.record(ledger, before, customer, outcome, now)
+        check_at = payment.next_check(now, self.chance())
+        refunded = outcome.refunded if outcome is not None else None
+        if payment.holds_money and refunded is not None and refunded.minor_units:
+            check_at = now  # some of it went back before we ever heard of it
+        ledger.payments.reschedule(claim, check_at)  # unless nudged meanwhile
         return payment
 
     def _try_again(self, ledger: Ledger, claim: PaymentClaim, retry_after: float | None) -> None:
         now = self.clock()
-        ledger.customers.locked(claim.payment.customer_id)
-        payment = self._current(ledger, claim).checked()
+        payment, _ = locked_payment(ledger, claim.payment.id)
+        payment = payment.not_answered(now)
         ledger.payments.save(payment)
-        check_at = payment.next_try(now)
+        check_at = payment.next_try(now, self.chance())
         if retry_after is not None:
             check_at = max(check_at, now + timedelta(seconds=retry_after))
         ledger.payments.reschedule(claim, check_at)
@@ -69,11 +128,6 @@ class SettlePayment:
         """The provider's word; None when it never heard of this payment and it is too late to repeat."""
         if payment.provider_id is not None:
             return self.provider.find(payment)
-        if payment.creation_may_be_repeated(self.clock()):
+        if payment.is_open and payment.creation_may_be_repeated(self.clock()):
             return self.provider.create(payment)
         return None
-
-    @staticmethod
-    def _current(ledger: Ledger, claim: PaymentClaim) -> Payment:
-        # It may have been opened or settled since the claim; it cannot have gone.
-        return ledger.payments.find(claim.payment.id) or claim.payment

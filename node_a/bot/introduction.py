@@ -1,5 +1,7 @@
 """What the bot says of itself to Telegram: its commands in every language, and the button that opens the Mini App."""
 
+from collections.abc import Iterable
+
 import structlog
 from telebot import types
 from telebot.async_telebot import AsyncTeleBot
@@ -28,6 +30,24 @@ async def introduce(bot: AsyncTeleBot, wording: Wording, app_url: str, default_l
         if error.error_code == 429 or error.error_code >= 500:
             raise
         _log.warning("telegram refused the bot's commands or menu", code=error.error_code, reason=error.description)
+
+
+async def introduce_to_operators(
+    bot: AsyncTeleBot, wording: Wording, operators: Iterable[int], default_language: Language
+) -> None:
+    """Each operator's chat has a menu of its own. Telegram refuses it for whoever has not started the bot yet: they
+    get it the next time the bot starts. Safe to repeat. Raises as `introduce`."""
+    for operator in sorted(operators):
+        scope = types.BotCommandScopeChat(operator)
+        try:
+            for code, language in [(None, default_language), *((one.value, one) for one in Language)]:
+                listed = [*wording.commands(language), *wording.operators_commands(language)]
+                commands = [types.BotCommand(name, what) for name, what in listed]
+                await bot.set_my_commands(commands, scope=scope, language_code=code)
+        except ApiTelegramException as error:
+            if error.error_code == 429 or error.error_code >= 500:
+                raise
+            _log.info("no menu for an operator", operator=operator, reason=error.description)
 
 
 async def _set_commands(bot: AsyncTeleBot, wording: Wording, language: Language, language_code: str | None) -> None:

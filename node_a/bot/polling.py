@@ -21,6 +21,8 @@ HEALTHY_AFTER: Final = 60.0
 # The same trouble is logged again after this.
 REPEATED_AFTER: Final = 300.0
 
+_LISTENED_TO: Final = ["message", "callback_query"]
+
 _MEANING: Final = {
     401: "telegram does not know this token: check it",
     404: "telegram does not know this token: check it and the API address",
@@ -71,7 +73,7 @@ async def keep_polling(
                 _log.info("bot is listening", username=me.username)
             # non_stop=False: it ends at the first trouble instead of pausing up to a minute by itself.
             await bot.polling(
-                non_stop=False, timeout=LONG_POLL, request_timeout=POLL_TIMEOUT, allowed_updates=["message"]
+                non_stop=False, timeout=LONG_POLL, request_timeout=POLL_TIMEOUT, allowed_updates=_LISTENED_TO
             )
         except Exception as error:  # whatever it is: a bot that stops listening helps nobody
             troubles.note(error)

@@ -12,7 +12,7 @@ from node_a.application.ports import Letter, Messenger, RunInThread
 from node_a.application.registration import RegisterCustomer
 from node_a.bot.rate import RequestLimit, Verdict
 from node_a.domain.customer import Customer, CustomerId, Language, Standing
-from node_a.domain.errors import MessengerUnavailable, ShopError, Unreachable
+from node_a.domain.errors import MessengerUnavailable, ShopError, Unavailable, Unreachable
 from node_a.wording.wording import Wording
 from shared.logs import bind, new_id
 
@@ -20,7 +20,7 @@ _log = structlog.stdlib.get_logger("bot")
 
 Answer = Callable[[Customer], Awaitable[list[Letter]]]
 
-# What a banned customer may still ask: money has its own rights.
+# What somebody banned, or on the way out, may still ask: money has its own rights.
 _FOR_EVERYBODY: Final = frozenset({"/help", "/paysupport"})
 ATTEMPTS: Final = 3
 # Seconds. Longer than that, the customer asks again sooner than we answer.
@@ -61,6 +61,10 @@ class Reception:
         except MessengerUnavailable as error:
             _log.warning("answer could not be sent", reason=str(error))
             return "not sent"
+        except Unavailable as error:
+            _log.warning("update failed", kind=kind, problem=str(error))
+            await self._apologise(id, language)
+            return "failed"
         except Exception:  # the edge of an update: nothing may vanish, and the customer must not wait in vain
             _log.exception("update failed", kind=kind)
             await self._apologise(id, language)
@@ -68,9 +72,11 @@ class Reception:
 
     async def _answered(self, kind: str, answer: Answer, id: CustomerId, language_code: str | None) -> str:
         customer = await self.in_thread(lambda: self.register(id, language_code))
-        if customer.standing is Standing.BANNED and kind not in _FOR_EVERYBODY:
-            await self._send(id, self.wording.banned(customer.language))
-            return "banned"
+        if customer.standing is not Standing.GOOD and kind not in _FOR_EVERYBODY:
+            banned = customer.standing is Standing.BANNED
+            closed = self.wording.banned if banned else self.wording.being_erased
+            await self._send(id, closed(customer.language))
+            return customer.standing.value
         for letter in await answer(customer):
             await self._send(id, letter)
         return "answered"

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 CustomerId = NewType("CustomerId", int)  # Telegram's own id: up to 52 bits
+
+# Whose payments those of an erased customer become: Telegram gives nobody this id.
+NOBODY: Final = CustomerId(0)
 
 
 class Language(StrEnum):
@@ -30,7 +33,7 @@ class Standing(StrEnum):
 
     GOOD = "good"
     BANNED = "banned"
-    DELETED = "deleted"
+    DELETED = "deleted"  # asked to be erased; goes as soon as no node holds anything of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,6 @@ class Customer:
 
     def lost(self) -> "Customer":
         return replace(self, reachable=False)
+
+    def now_in(self, standing: Standing) -> "Customer":
+        return replace(self, standing=standing)

@@ -5,7 +5,11 @@
     │   ├── UnknownPlan
     │   ├── UnknownPayment
     │   ├── UnknownSubscription
+    │   ├── UnknownCustomer
     │   ├── CustomerBanned
+    │   ├── TrialRefused        off, taken before, or too many today
+    │   ├── ReceiptAddressNeeded the tax receipt has nobody to go to
+    │   ├── RefundRefused       more than is left of the payment, or nothing was paid
     │   ├── PaymentRefused      the provider will never take this request: our settings or our bug
     │   ├── NodeRefused         the node will never take this request: our settings or our bug
     │   │   └── NodeIsAhead     it holds a later revision than ours: our database is the older one
@@ -42,8 +46,24 @@ class UnknownSubscription(Refused):
     """No subscription belongs to this id or link token."""
 
 
+class UnknownCustomer(Refused):
+    """Nobody with this id ever wrote to us, or they were erased."""
+
+
 class CustomerBanned(Refused):
     """This customer may not buy."""
+
+
+class TrialRefused(Refused):
+    """There is no trial for this customer now."""
+
+
+class ReceiptAddressNeeded(Refused):
+    """A tax receipt is due, and the buyer's e-mail is missing or is no address."""
+
+
+class RefundRefused(Refused):
+    """This much cannot be paid back from this payment."""
 
 
 class PaymentRefused(Refused):

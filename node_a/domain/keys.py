@@ -8,12 +8,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
+from node_a.domain.customer import CustomerId
 from node_a.domain.node import Node, NodeCode, Protocol
 from node_a.domain.subscription import Subscription, SubscriptionId
 
@@ -43,6 +44,13 @@ class KeyRing:
     def check_value(self, number: int) -> str:
         """Tells whether a secret is still the same one, and nothing else about it."""
         return hmac.digest(self.secrets[number], b"check", hashlib.sha256)[:8].hex()
+
+    def trial_hashes(self, customer_id: CustomerId) -> Sequence[str]:
+        """By which it is known that this person had a trial, even after they were erased; made with each secret, the
+        newest first. Without the secrets nobody can tell whose they are."""
+        message = f"trial:{customer_id}".encode()
+        newest_first = sorted(self.secrets, reverse=True)
+        return [hmac.new(self.secrets[number], message, hashlib.sha256).hexdigest() for number in newest_first]
 
     def credential(self, subscription: Subscription, node: NodeCode, protocol: Protocol) -> str:
         """The VLESS id (a version 4 UUID) or the Shadowsocks user key (standard base64 of 16 bytes)."""

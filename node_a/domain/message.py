@@ -9,6 +9,7 @@ from uuid import UUID
 from node_a.domain.customer import CustomerId
 from node_a.domain.grant import GrantId
 from node_a.domain.payment import Payment
+from node_a.domain.refund import Refund
 from node_a.domain.subscription import Subscription
 
 MessageId = NewType("MessageId", UUID)
@@ -25,6 +26,10 @@ class MessageKind(StrEnum):
     KEYS_READY = "keys ready"
     ENDS_SOON = "ends soon"
     ENDED = "ended"
+    REFUNDED = "refunded"
+    # To operators:
+    MONEY_NEEDS_YOU = "money needs you"
+    STUCK = "stuck"
 
 
 class Priority(IntEnum):
@@ -38,7 +43,7 @@ class Priority(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Message:
     """`unique_key`: a second message with the same one is never queued; `subject`: the payment, grant or subscription
-    it is about, by kind; `valid_until`: afterwards it is dropped unsent."""
+    it is about, by kind (for STUCK: nothing but a random id); `valid_until`: afterwards it is dropped unsent."""
 
     id: MessageId
     unique_key: str
@@ -78,6 +83,20 @@ class Message:
         key = f"{MessageKind.ENDED}:{subscription.id}:{ends_at.isoformat()}"
         kind, customer, until = MessageKind.ENDED, subscription.customer_id, ends_at + timedelta(days=3)
         return cls(id, key, customer, kind, Priority.REMINDER, now, until, subscription.id)
+
+    @classmethod
+    def refunded(cls, id: MessageId, customer_id: CustomerId, refund: Refund, now: datetime) -> "Message":
+        key = f"{MessageKind.REFUNDED}:{refund.id}"
+        until = now + _NEWS_IS_GOOD_FOR
+        return cls(id, key, customer_id, MessageKind.REFUNDED, Priority.MONEY, now, until, refund.id)
+
+    @classmethod
+    def to_operator(
+        cls, id: MessageId, operator: CustomerId, kind: MessageKind, *, subject: UUID, key: str, now: datetime
+    ) -> "Message":
+        """`key`: what happened; each operator is told of it once."""
+        until = now + _NEWS_IS_GOOD_FOR
+        return cls(id, f"{kind}:{key}:{operator}", operator, kind, Priority.MONEY, now, until, subject)
 
     @classmethod
     def _about_payment(cls, id: MessageId, payment: Payment, kind: MessageKind, now: datetime) -> "Message":

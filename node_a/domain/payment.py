@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, NewType
 from uuid import UUID
 
+from node_a.domain.backoff import pause
 from node_a.domain.customer import CustomerId
 from node_a.domain.money import Money
 from node_a.domain.plan import Plan
@@ -34,6 +35,11 @@ class PaymentState(StrEnum):
     DISPUTED = "disputed"  # paid, but not what we asked for: a person must look
 
 
+OPEN_STATES: Final = frozenset({PaymentState.OPENING, PaymentState.PENDING})
+# Something of these can be paid back.
+STATES_WITH_MONEY: Final = frozenset({PaymentState.PAID, PaymentState.DISPUTED})
+
+
 class OutcomeStatus(StrEnum):
     """The provider's word on a payment."""
 
@@ -53,7 +59,7 @@ class Shop:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the provider answers about a payment. `link`: where to pay, while that is possible;
-    `reason`: the provider's code for a cancellation, unknown ones included."""
+    `reason`: the provider's code for a cancellation, unknown ones included; `refunded`: how much of it went back."""
 
     provider_id: str
     status: OutcomeStatus
@@ -61,13 +67,16 @@ class Outcome:
     shop: Shop
     link: str | None = None
     reason: str | None = None
+    refunded: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
     """`id` is also the key under which the provider recognises a repeated creation; `request`: the exact body
-    of that creation; `reason`: the provider's for a cancellation, ours for a dispute; `checks`: how often the provider
-    was asked since the last nudge."""
+    of that creation; `receipt_to`: the buyer's e-mail, where tax receipts are on; `reason`: the provider's for a
+    cancellation, ours for a dispute; `received`: what the provider says has come; `checks`: how often the provider was
+    asked since the last nudge; `failing_since`: since when it does not answer about this one; `attention`: why a person
+    must look, as long as nobody has."""
 
     id: PaymentId
     customer_id: CustomerId
@@ -80,15 +89,24 @@ class Payment:
     link: str | None = field(default=None, repr=False)
     reason: str | None = None
     settled_at: datetime | None = None
+    received: Money | None = None
+    receipt_to: str | None = field(default=None, repr=False)
     checks: int = 0
+    failing_since: datetime | None = None
+    attention: str | None = None
 
     @property
     def is_open(self) -> bool:
-        return self.state in {PaymentState.OPENING, PaymentState.PENDING}
+        return self.state in OPEN_STATES
 
     @property
     def is_paid(self) -> bool:
         return self.state is PaymentState.PAID
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether something of it can be paid back."""
+        return self.state in STATES_WITH_MONEY
 
     @property
     def source(self) -> str:
@@ -124,10 +142,26 @@ class Payment:
             return known
         if outcome.status is OutcomeStatus.CANCELED:
             return replace(known, state=PaymentState.DECLINED, reason=outcome.reason, settled_at=now)
+        known = replace(known, settled_at=now, received=outcome.amount)
         differing = self._differing(outcome)
         if differing:
-            return replace(known, state=PaymentState.DISPUTED, reason=f"differs: {differing}", settled_at=now)
-        return replace(known, state=PaymentState.PAID, settled_at=now)
+            said = f"differs: {differing}"
+            return replace(known, state=PaymentState.DISPUTED, reason=said, attention=said)
+        return replace(known, state=PaymentState.PAID)
+
+    def reopened(self, outcome: Outcome) -> "Payment":
+        """Open again, if it was given up or declined and the provider now says that it is paid: its word counts."""
+        given_up = self.state in {PaymentState.ABANDONED, PaymentState.DECLINED}
+        if not given_up or outcome.status is not OutcomeStatus.SUCCEEDED:
+            return self
+        return replace(self, state=PaymentState.PENDING, provider_id=outcome.provider_id, settled_at=None, reason=None)
+
+    def needs_a_person(self, why: str) -> "Payment":
+        return replace(self, attention=why)
+
+    def handled(self) -> "Payment":
+        """A person has looked."""
+        return replace(self, attention=None)
 
     def _differing(self, outcome: Outcome) -> str:
         """In which words the money differs from what was asked for; empty if it is right."""
@@ -141,16 +175,19 @@ class Payment:
         return ", ".join(word for word, (got, wanted) in pairs.items() if got != wanted)
 
     def checked(self) -> "Payment":
-        return replace(self, checks=self.checks + 1)
+        return replace(self, checks=self.checks + 1, failing_since=None)
 
-    def next_check(self, now: datetime) -> datetime | None:
+    def not_answered(self, now: datetime) -> "Payment":
+        return replace(self, checks=self.checks + 1, failing_since=self.failing_since or now)
+
+    def next_check(self, now: datetime, chance: float = 0.5) -> datetime | None:
         """When to ask again after an answer; None when the payment is final or too old to change."""
         if not self.is_open or now >= self.opened_at + CHECKED_FOR:
             return None
-        return self.next_try(now)
+        return self.next_try(now, chance)
 
-    def next_try(self, now: datetime) -> datetime:
+    def next_try(self, now: datetime, chance: float = 0.5) -> datetime:
         """When to ask again after no answer: an error never ends the checks."""
-        if now >= self.opened_at + OFTEN_CHECKED_FOR:
+        if self.is_open and now >= self.opened_at + OFTEN_CHECKED_FOR:
             return now + timedelta(days=1)
-        return now + min(FIRST_CHECK * (1 << min(self.checks, 10)), LONGEST_PAUSE)
+        return now + pause(FIRST_CHECK, LONGEST_PAUSE, self.checks, chance)

@@ -69,6 +69,20 @@ class Subscription:
         grant = Grant(grant_id, source, plan, start, start + plan.period)
         return replace(self, grants=(*self.grants, grant)).revised()
 
+    def refunded(self, source: str, days_taken: int, now: datetime) -> "Subscription":
+        """With so many days in all taken back from the grant of `source`; later grants move up, so that no gap opens.
+        A repeated call changes nothing, and so does one for a source that has no grant."""
+        grants: list[Grant] = []
+        gap = timedelta(0)
+        for grant in self.grants:
+            moved = grant.moved(-gap) if gap else grant
+            if grant.source == source:
+                moved = grant.shortened(days_taken, now)
+                gap = grant.ends_at - moved.ends_at
+            grants.append(moved)
+        changed = replace(self, grants=tuple(grants))
+        return self if changed == self else changed.revised()
+
     def revised(self) -> "Subscription":
         """Changed in a way that every node must hear of."""
         return replace(self, revision=self.revision + 1)

@@ -1,6 +1,5 @@
 """The Mini App: a shell without data, and fragments for the customer whom Telegram vouches for."""
 
-from collections.abc import Mapping
 from threading import BoundedSemaphore
 from typing import Final
 from uuid import UUID
@@ -8,20 +7,17 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, request, send_file
 from markupsafe import Markup
 
-from node_a.application.overview import PaymentStage, PaymentView
 from node_a.domain.customer import Language
-from node_a.domain.errors import ProviderUnavailable, UnknownPlan
+from node_a.domain.errors import ProviderUnavailable, ReceiptAddressNeeded, TrialRefused
 from node_a.domain.payment import PaymentId
 from node_a.web.needs import Web
-from node_a.web.offers import Offer
+from node_a.web.orders import Order
 from node_a.web.pages import Pages
 from node_a.web.problems import explain_problems
 from node_a.web.rate import POLLS, REQUESTS, Rate
+from node_a.web.screens import Screens
 from node_a.web.visitor import IdentifyCustomer
 
-# How the module asks again: milliseconds, growing by the factor, for at most an hour (so long lives a pay link).
-POLLING: Final[Mapping[str, float]] = {"first": 1000, "factor": 1.5, "longest": 15_000, "until": 3_600_000}
-_STILL_MOVING: Final = {PaymentStage.WAITING, PaymentStage.PREPARING, PaymentStage.SLOW}
 _TELEGRAM_SCRIPT_KEPT_FOR: Final = 3600
 
 
@@ -32,48 +28,49 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
     # A provider that hangs must leave threads for everything else.
     places = BoundedSemaphore(web.payments_at_once)
     explain_problems(blueprint, pages)
-    offers = [Offer.of(plan) for plan in web.plans.values()]
-
-    def payment_screen(view: PaymentView, language: Language) -> str:
-        polling = POLLING if view.stage in _STILL_MOVING else None
-        return pages("payment.html", language, view=view, polling=polling)
+    screens = Screens(web, pages)
 
     @blueprint.get("/app/home")
     def home() -> str:
-        customer = identify(requests)
-        subscription = web.show_subscription(customer.id, customer.language)
-        polling = POLLING if subscription and subscription.preparing else None
-        return pages(
-            "home.html",
-            customer.language,
-            subscription=subscription,
-            open_payment=web.show_open_payment(customer.id),
-            offers=offers,
-            polling=polling,
-        )
+        return screens.home(identify(requests))
 
     @blueprint.post("/app/payments")
     def buy() -> tuple[str, int]:
         customer = identify(requests)
-        order = request.get_json(silent=True)
-        code = order.get("plan") if isinstance(order, dict) else None
-        if not isinstance(code, str):
-            raise UnknownPlan("no plan named")
+        order = Order.of(request)
+        receipt_to = order.receipt_to
+        if web.receipts and receipt_to is None:
+            receipt_to = web.last_receipt_address(customer.id)
         if not places.acquire(blocking=False):
             raise ProviderUnavailable("as many payments are being opened as may be at once")
         try:
-            payment = web.open_payment(customer.id, code)
+            payment = web.open_payment(customer.id, order.plan_code, receipt_to)
+        except ReceiptAddressNeeded:
+            return screens.home(customer, typed=receipt_to or ""), 422
         finally:
             places.release()
-        # It need not be waiting any more: a repeated tap may find it paid, or given up.
-        view = web.show_payment(payment.id, customer.id, customer.language)
-        return payment_screen(view, customer.language), 201
+        return screens.payment(customer, payment.id), 201
 
     @blueprint.get("/app/payments/<uuid:id>")
     def payment(id: UUID) -> str:
+        return screens.payment(identify(polls), PaymentId(id))
+
+    @blueprint.post("/app/trial")
+    def take_trial() -> tuple[str, int]:
+        customer = identify(requests)
+        try:
+            web.take_trial(customer.id)
+        except TrialRefused:
+            # A tap whose answer was lost is repeated: the days are there, and that is what the customer wants to see.
+            if screens.trial(customer) is None:
+                raise
+            return screens.home(customer), 200
+        return screens.trial(customer) or screens.home(customer), 201
+
+    @blueprint.get("/app/trial")
+    def trial() -> str:
         customer = identify(polls)
-        view = web.show_payment(PaymentId(id), customer.id, customer.language)
-        return payment_screen(view, customer.language)
+        return screens.trial(customer) or screens.home(customer)
 
     return blueprint
 

@@ -13,14 +13,17 @@ from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.plan import Plan
 
 # The use cases, by what they take and give: RegisterCustomer, OpenPayment, ShowSubscription, ShowOpenPayment,
-# ShowPayment, OpenSubscriptionLink, NudgePayment.
+# ShowPayment, OpenSubscriptionLink, NudgePayment, LastReceiptAddress, TrialAvailable, TakeTrial.
 Register = Callable[[CustomerId, str | None], Customer]
-OpenPayment = Callable[[CustomerId, str], Payment]
+OpenPayment = Callable[[CustomerId, str, str | None], Payment]
 ShowSubscription = Callable[[CustomerId, Language], SubscriptionView | None]
 ShowOpenPayment = Callable[[CustomerId], Payment | None]
 ShowPayment = Callable[[PaymentId, CustomerId | None, Language], PaymentView]
 OpenLink = Callable[[str], SubscriptionView]
-Nudge = Callable[[PaymentId | None, str | None], bool]
+Nudge = Callable[[PaymentId | None, str | None, bool], bool]  # the last: about a refund
+LastReceiptAddress = Callable[[CustomerId], str | None]
+TrialAvailable = Callable[[CustomerId], Plan | None]
+TakeTrial = Callable[[CustomerId], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class Web:
     comes from, unless `telegram_script_file` is a copy that we serve;
     `frame_ancestors`: origins that may show the Mini App in a frame; `trusted_proxies`: how many stand before us;
     `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing;
+    `receipts`: whether buyers are asked for an e-mail, for the tax receipt;
     `payments_at_once`: how many may be opened side by side, fewer than there are threads: the provider may hang."""
 
     public_url: str
@@ -55,6 +59,10 @@ class Web:
     show_payment: ShowPayment
     open_link: OpenLink
     nudge: Nudge
+    receipts: bool
+    last_receipt_address: LastReceiptAddress
+    trial_available: TrialAvailable
+    take_trial: TakeTrial
     payments_at_once: int = 4
 
     @property

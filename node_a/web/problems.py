@@ -9,13 +9,15 @@ from node_a.domain.errors import (
     CustomerBanned,
     PaymentRefused,
     ProviderUnavailable,
+    TrialRefused,
     Unavailable,
+    UnknownCustomer,
     UnknownPayment,
     UnknownPlan,
 )
 from node_a.web.init_data import InitDataRejected
 from node_a.web.pages import Pages
-from node_a.web.visitor import NoInitData, TooManyRequests
+from node_a.web.visitor import BeingErased, NoInitData, TooManyRequests
 
 log = structlog.get_logger("web.problems")
 
@@ -34,6 +36,9 @@ _PROBLEMS: tuple[tuple[type[Exception], _Problem], ...] = (
     (NoInitData, _Problem("outside", 401)),
     (InitDataRejected, _Problem("stale", 401)),
     (CustomerBanned, _Problem("banned", 403)),
+    (BeingErased, _Problem("being-erased", 403)),
+    (UnknownCustomer, _Problem("being-erased", 403)),  # between being let in and being served
+    (TrialRefused, _Problem("trial-refused", 409)),
     (UnknownPlan, _Problem("unknown-plan", 404)),
     (UnknownPayment, _Problem("unknown-payment", 404)),
     (PaymentRefused, _Problem("payment-refused", 502)),

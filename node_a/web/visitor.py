@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from flask import g, request
 
-from node_a.domain.customer import Customer
+from node_a.domain.customer import Customer, Standing
+from node_a.domain.errors import CustomerBanned
 from node_a.web.init_data import InitDataRejected, verified_user
 from node_a.web.needs import Web
 from node_a.web.rate import Rate
@@ -24,9 +25,14 @@ class TooManyRequests(Exception):
         self.wait = wait
 
 
+class BeingErased(Exception):
+    """This customer asked to be erased; until that is done there is nothing to see."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdentifyCustomer:
-    """Raises InitDataRejected and TooManyRequests. A new visitor is a customer from now on."""
+    """Raises InitDataRejected, TooManyRequests, CustomerBanned and BeingErased. A new visitor is a customer from now
+    on."""
 
     web: Web
 
@@ -46,4 +52,8 @@ class IdentifyCustomer:
             raise TooManyRequests(wait)
         customer = self.web.register(user.id, user.language_code)
         g.language = customer.language
+        if customer.standing is Standing.BANNED:
+            raise CustomerBanned(customer.id)
+        if customer.standing is Standing.DELETED:
+            raise BeingErased(customer.id)
         return customer

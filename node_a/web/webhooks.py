@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from flask import Blueprint, Response, request
 
+from node_a.domain.errors import Unavailable
 from node_a.domain.payment import PaymentId
 from node_a.web.needs import Web
 
@@ -58,11 +59,15 @@ def webhooks(web: Web) -> Blueprint:
             "event_name": notification.event,
         }
         try:
-            found = web.nudge(notification.id, notification.provider_id)
+            about_a_refund = notification.event.startswith("refund.")
+            found = web.nudge(notification.id, notification.provider_id, about_a_refund)
+        except Unavailable as error:
+            log.warning("a webhook could not be noted", problem=str(error), **ids)
+            return _answer(503)
         except Exception as error:  # whatever kept us from committing, a redelivery is the cure
             log.exception("a webhook could not be noted", error=type(error).__name__, **ids)
             return _answer(503)
-        log.info("a webhook noted" if found else "a webhook about no open payment", **ids)
+        log.info("a webhook noted" if found else "a webhook about nothing that is open", **ids)
         return _answer(200)
 
     return blueprint

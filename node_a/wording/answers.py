@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from node_a.application.ports import AppButton, Letter
 from node_a.domain.customer import Language
+from node_a.domain.plan import Plan
+from node_a.wording import formats
 from node_a.wording.markup import bold, lines, paragraphs, plain
 from node_a.wording.words import Words
 
@@ -13,7 +15,7 @@ class Answers:
     shop_name: str
     support_contact: str
 
-    def welcome(self, language: Language) -> Letter:
+    def welcome(self, language: Language, trial: Plan | None) -> Letter:
         words = Words(language)
         return Letter(
             paragraphs(
@@ -24,6 +26,7 @@ class Answers:
                         " the keys come to this chat by themselves."
                     )
                 ),
+                plain(_free_first(trial, words)) if trial else "",
                 _commands_in_text(words),
             ),
             (AppButton(words.gettext("Choose a plan")),),
@@ -48,6 +51,7 @@ class Answers:
                     plain("• " + words.gettext("Look at /serverstats to see whether the servers work.")),
                 ),
                 plain(words.gettext("Questions? Write to %(contact)s.", contact=self.support_contact)),
+                plain(words.gettext("To have everything about you deleted, send /delete_me.")),
             ),
             (AppButton(words.gettext("Choose a plan")),),
         )
@@ -122,6 +126,11 @@ def commands(language: Language) -> list[tuple[str, str]]:
         ("help", words.gettext("How to connect")),
         ("paysupport", words.gettext("Questions about a payment")),
     ]
+
+
+def _free_first(trial: Plan, words: Words) -> str:
+    period = formats.plan_title(trial, words.language)
+    return words.gettext("You can try it for nothing first: %(period)s, send /trial.", period=period)
 
 
 def _commands_in_text(words: Words) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from node_a.application.notices import Refunded
 from node_a.application.ports import AppButton, Letter
 from node_a.domain.customer import Language
 from node_a.domain.payment import Payment
@@ -55,6 +56,24 @@ def declined(payment: Payment, language: Language) -> Letter:
             _number(payment, words),
         ),
         (AppButton(words.gettext("Try again")),),
+    )
+
+
+def refunded(notice: Refunded, language: Language) -> Letter:
+    words, ends_at = Words(language), notice.ends_at
+    if ends_at is not None:
+        moment = formats.date_and_time(ends_at, language)
+        subscription = words.gettext("The subscription now runs until %(moment)s.", moment=moment)
+    else:
+        subscription = words.gettext("The subscription has ended with it.") if notice.payment.is_paid else ""
+    amount = formats.money(notice.refund.amount, language)
+    return Letter(
+        paragraphs(
+            bold(words.gettext("Money back: %(amount)s", amount=amount)),
+            plain(words.gettext("It has been sent to where you paid from. Banks may take some days to show it.")),
+            plain(subscription),
+            _number(notice.payment, words),
+        )
     )
 
 

@@ -3,13 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node_a.application.notices import Ended, EndsSoon, KeysReady, Notice, PaymentDeclined, PaymentReceived
+from node_a.application.acts import Answered
+from node_a.application.lookup import CustomerFile
+from node_a.application.notices import (
+    Ended,
+    EndsSoon,
+    KeysReady,
+    MoneyNeedsYou,
+    Notice,
+    PaymentDeclined,
+    PaymentReceived,
+    Refunded,
+    SomethingStuck,
+)
 from node_a.application.overview import SubscriptionView
 from node_a.application.ports import Letter
 from node_a.application.statistics import ServerView
+from node_a.application.stuck import StuckThings
 from node_a.domain.customer import Language
 from node_a.domain.payment import Payment
-from node_a.wording import answers, payments, servers, subscriptions
+from node_a.domain.plan import Plan
+from node_a.wording import (
+    answers,
+    customer_files,
+    farewell,
+    operators,
+    payments,
+    servers,
+    stuck,
+    subscriptions,
+    trials,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +54,26 @@ class Wording:
                 return payments.declined(payment, language)
             case KeysReady(view):
                 return subscriptions.keys_ready(view, language)
+            case EndsSoon() | Ended():
+                return self._about_the_end(notice, language)
+            case Refunded():
+                return payments.refunded(notice, language)
+            case MoneyNeedsYou() | SomethingStuck():
+                return self._to_operator(notice, language)
+
+    def _about_the_end(self, notice: EndsSoon | Ended, language: Language) -> Letter:
+        match notice:
             case EndsSoon(ends_at, days_left):
                 return subscriptions.ends_soon(ends_at, days_left, language)
             case Ended(ends_at):
                 return subscriptions.ended(ends_at, language)
+
+    def _to_operator(self, notice: MoneyNeedsYou | SomethingStuck, language: Language) -> Letter:
+        match notice:
+            case MoneyNeedsYou(payment):
+                return operators.money_needs_you(payment, language)
+            case SomethingStuck(things):
+                return stuck.stuck(things, language)
 
     def describe(self, payment: Payment, language: Language) -> str:
         return payments.describe(self.shop_name, payment, language)
@@ -56,8 +96,9 @@ class Wording:
         """One label for all languages: Telegram has one menu button for everybody."""
         return self.shop_name
 
-    def welcome(self, language: Language) -> Letter:
-        return self._answers.welcome(language)
+    def welcome(self, language: Language, trial: Plan | None = None) -> Letter:
+        """`trial`: what this customer may have for nothing."""
+        return self._answers.welcome(language, trial)
 
     def help(self, language: Language) -> Letter:
         return self._answers.help(language)
@@ -77,6 +118,56 @@ class Wording:
 
     def banned(self, language: Language) -> Letter:
         return self._answers.banned(language)
+
+    # ── leaving, and trying ──
+
+    def ask_before_deleting(self, language: Language) -> Letter:
+        return farewell.question(language)
+
+    def last_word(self, language: Language) -> Letter:
+        return farewell.last_word(language)
+
+    def nothing_deleted(self, language: Language) -> Letter:
+        return farewell.kept(language)
+
+    def question_too_old(self, language: Language) -> Letter:
+        return farewell.too_old(language)
+
+    def being_erased(self, language: Language) -> Letter:
+        return farewell.being_erased(language)
+
+    def trial_begun(self, plan: Plan, language: Language) -> Letter:
+        return trials.begun(plan, language)
+
+    def trial_is_for_the_new(self, language: Language) -> Letter:
+        return trials.had_days(language)
+
+    def no_trial_now(self, language: Language) -> Letter:
+        return trials.none_now(language)
+
+    # ── for operators ──
+
+    def operators_commands(self, language: Language) -> list[tuple[str, str]]:
+        """What an operator's menu has besides `commands`."""
+        return operators.commands(language)
+
+    def usage(self, command: str, language: Language) -> Letter:
+        """How one of the operators' commands is written; without its slash."""
+        return operators.usage(command, language)
+
+    def done(self, answered: Answered, language: Language) -> Letter:
+        return operators.done(answered, language)
+
+    def done_in_a_line(self, answered: Answered, language: Language) -> str:
+        """The same as text, for the answer to a pressed button."""
+        return operators.in_words(answered, language)
+
+    def stuck(self, things: StuckThings, language: Language) -> Letter:
+        return stuck.stuck(things, language)
+
+    def customer_file(self, file: CustomerFile | None, language: Language) -> Letter:
+        """None: nobody was found."""
+        return customer_files.customer_file(file, language) if file else operators.nobody_found(language)
 
     @property
     def _answers(self) -> answers.Answers:

@@ -10,6 +10,7 @@ import structlog
 
 from node_a.application.ports import Activity
 from node_a.domain.errors import LedgerUnavailable, Refused, ShopError
+from node_a.worker.trouble import Trouble
 from shared.logs import bind, new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class Desk(Generic[C]):
     pause_after_a_bug: float = PAUSE_AFTER_A_BUG
     pause_without_a_ledger: float = PAUSE_WITHOUT_A_LEDGER
     bell: asyncio.Event = field(default_factory=asyncio.Event)
+    trouble: Trouble = field(default_factory=Trouble)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, stopping: asyncio.Event) -> None:
@@ -61,7 +63,8 @@ class Desk(Generic[C]):
         try:
             claims = await self.claim(free)
         except ShopError as error:
-            log.warning("no work can be taken", activity=self.activity, problem=str(error))
+            if self.trouble.is_news():
+                log.warning("no work can be taken", activity=self.activity, problem=str(error))
             await asyncio.sleep(self.pause_without_a_ledger)
             self.bell.set()
             return
@@ -83,13 +86,16 @@ class Desk(Generic[C]):
                 await self.handle(claim)
             except Refused as error:
                 log.error("refused", error=type(error).__name__, problem=str(error))
+            except LedgerUnavailable as error:
+                if self.trouble.is_news():
+                    log.warning("not now", error=type(error).__name__, problem=str(error))
+                # Nothing could be planned, so that the same work may be due at once.
+                await asyncio.sleep(self.pause_without_a_ledger)
             except ShopError as error:
                 log.warning("not now", error=type(error).__name__, problem=str(error))
-                if isinstance(error, LedgerUnavailable):
-                    # Nothing could be planned, so that the same work is due at once.
-                    await asyncio.sleep(self.pause_without_a_ledger)
             except Exception:  # the edge of the process: one piece of work must not end the others
                 log.exception("work failed in a way nobody foresaw; it is tried again")
                 await asyncio.sleep(self.pause_after_a_bug)
             else:
+                self.trouble.ends()
                 log.info("done", ms=round((time.monotonic() - started) * 1000))

@@ -1,6 +1,6 @@
 """Which desks there are, how much each takes at once, and how long its leases last."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -8,36 +8,48 @@ from uuid import UUID
 import structlog
 
 from node_a.application.delivery import DeliverMessage
+from node_a.application.erasure import EraseCustomer
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
+from node_a.application.jobs import Job, RunJob
 from node_a.application.ports import (
     AccessClaim,
     Activity,
     Clock,
     InThread,
+    JobClaim,
     Ledger,
     MessageClaim,
     PaymentClaim,
     RunInThread,
 )
 from node_a.application.provisioning import ProvideAccess
+from node_a.application.refunding import SettleRefunds
 from node_a.application.settlement import SettlePayment
-from node_a.domain.payment import PaymentState
 from node_a.domain.subscription import SubscriptionId
 from node_a.worker.desk import Desk
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # A lease outlives all time-outs of its attempt, or two would work on the same thing.
-LEASE: Final = timedelta(minutes=3)
+PAYMENT_LEASE: Final = timedelta(minutes=3)
+# The shorter, the sooner work goes on that a killed worker had in hand: behind a gate that has just opened, all of it
+# waits for the one attempt.
+ACCESS_LEASE: Final = timedelta(seconds=90)
+MESSAGE_LEASE: Final = timedelta(seconds=90)
+# A nightly walk through the provider's lists, with a provider that is slow.
+JOB_LEASE: Final = timedelta(minutes=30)
 
 
 def desks(
     *,
     settle: SettlePayment,
+    settle_refunds: SettleRefunds,
     provide: ProvideAccess,
     deliver: DeliverMessage,
     remind: RemindCustomer,
     expire: ExpireSubscription,
+    erase: EraseCustomer,
+    jobs: Mapping[Job, Callable[[], Awaitable[object]]],
     ledger: InThread,
     in_provider_thread: RunInThread,
     in_thread: RunInThread,
@@ -54,18 +66,26 @@ def desks(
         )
 
     async def settle_and_tell(claim: PaymentClaim) -> None:
-        payment = await in_provider_thread(lambda: settle(claim))
-        if payment.state is PaymentState.DISPUTED:
-            log.error("the money is not what was asked for: a person must look", problem=payment.reason)
+        check = settle_refunds if claim.payment.holds_money else settle
+        payment = await in_provider_thread(lambda: check(claim))
+        if payment.attention is not None and payment.attention != claim.payment.attention:
+            log.error("a person must look at a payment", problem=payment.attention)
+
+    async def provide_and_tell(claim: AccessClaim) -> None:
+        if not await provide(claim):
+            log.warning("an access was given up: its node is not in the settings any more, and was not told")
 
     def claim_payments(books: Ledger, limit: int) -> Sequence[PaymentClaim]:
-        return books.payments.claim_due(clock(), clock() + LEASE, limit)
+        return books.payments.claim_due(clock(), clock() + PAYMENT_LEASE, limit)
 
     def claim_accesses(books: Ledger, limit: int) -> Sequence[AccessClaim]:
-        return books.accesses.claim_due(clock(), clock() + LEASE, limit)
+        return books.accesses.claim_due(clock(), clock() + ACCESS_LEASE, limit)
+
+    def claim_jobs(books: Ledger, limit: int) -> Sequence[JobClaim]:
+        return books.jobs.claim_due(list(jobs), clock(), clock() + JOB_LEASE, limit)
 
     def claim_messages(books: Ledger, limit: int) -> Sequence[MessageClaim]:
-        return books.messages.claim_due(clock(), clock() + LEASE, limit)
+        return books.messages.claim_due(clock(), clock() + MESSAGE_LEASE, limit)
 
     return (
         Desk(
@@ -78,7 +98,7 @@ def desks(
         Desk(
             activity=Activity.PROVIDE,
             claim=lambda limit: ledger(lambda books: claim_accesses(books, limit)),
-            handle=provide,
+            handle=provide_and_tell,
             ids=_ids_of_access,
             at_once=8,
         ),
@@ -90,7 +110,21 @@ def desks(
             at_once=8,
         ),
         of_time(Activity.REMIND, lambda books, limit: books.subscriptions.due_for_reminder(clock(), limit), remind),
+        Desk(
+            activity=Activity.JOB,
+            claim=lambda limit: ledger(lambda books: claim_jobs(books, limit)),
+            handle=RunJob(ledger=ledger, work=jobs, clock=clock),
+            ids=lambda claim: {"job": claim.name},
+            at_once=2,
+        ),
         of_time(Activity.EXPIRE, lambda books, limit: books.subscriptions.due_for_expiry(clock(), limit), expire),
+        Desk(
+            activity=Activity.ERASE,
+            claim=lambda limit: ledger(lambda books: books.customers.due_for_erasure(clock(), limit)),
+            handle=lambda id: in_thread(lambda: erase(id)),
+            ids=lambda id: {"customer": str(id)},
+            at_once=1,
+        ),
     )
 
 

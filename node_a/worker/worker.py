@@ -10,6 +10,7 @@ import structlog
 from node_a.application.ports import Agenda, Clock, RunInThread
 from node_a.domain.errors import ShopError
 from node_a.worker.desk import Desk
+from node_a.worker.trouble import Trouble
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -57,13 +58,16 @@ class Worker:
     async def _watch(self, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         next_tick = loop.time()
+        trouble = Trouble()
         while not stopping.is_set():
             try:
                 if self.agenda.changed() or loop.time() >= next_tick:
                     next_tick = loop.time() + self.tick
                     await self._ring()
+                    trouble.ends()
             except ShopError as error:
-                log.warning("the agenda cannot be read", problem=str(error))
+                if trouble.is_news():
+                    log.warning("the agenda cannot be read", problem=str(error))
                 await asyncio.sleep(1)
             await asyncio.sleep(self.look)
 

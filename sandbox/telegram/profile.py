@@ -66,14 +66,14 @@ class Profile:
         commands = call.parameters.json("commands", "commands")
         if not isinstance(commands, list) or len(commands) > 100:
             raise bad_request("can't parse commands: expected an Array of BotCommand")
-        self._set(_commands_key(call.parameters), [_command(command) for command in commands])
+        self._set(self._commands_key(call.parameters), [_command(command) for command in commands])
         return True
 
     async def get_commands(self, call: Call) -> Any:
-        return self._value(_commands_key(call.parameters), [])
+        return self._value(self._commands_key(call.parameters), [])
 
     async def delete_commands(self, call: Call) -> Any:
-        self._set(_commands_key(call.parameters), [])
+        self._set(self._commands_key(call.parameters), [])
         return True
 
     async def set_menu_button(self, call: Call) -> Any:
@@ -103,6 +103,15 @@ class Profile:
         self._set(f"{name} {_language(parameters)}", parameters.text(name))
         return True
 
+    def _commands_key(self, parameters: Parameters) -> str:
+        scope = parameters.json("scope", "bot command scope") or {"type": "default"}
+        if not isinstance(scope, dict) or scope.get("type") not in _SCOPES:
+            raise bad_request("can't parse BotCommandScope: unsupported type specified")
+        chat = ""
+        if str(scope["type"]).startswith("chat"):
+            chat = f":{self._chats.reachable(str(scope.get('chat_id', ''))).id}"
+        return f"commands {scope['type']}{chat} {_language(parameters)}"
+
     def _menu_key(self, parameters: Parameters) -> str:
         chat_id = parameters.text("chat_id")
         return f"menu button {self._chats.reachable(chat_id).id}" if chat_id else "menu button"
@@ -119,14 +128,6 @@ def _language(parameters: Parameters) -> str:
     if not re.fullmatch(r"([a-z]{2})?", language):
         raise bad_request("invalid language code specified")
     return language
-
-
-def _commands_key(parameters: Parameters) -> str:
-    scope = parameters.json("scope", "bot command scope") or {"type": "default"}
-    if not isinstance(scope, dict) or scope.get("type") not in _SCOPES:
-        raise bad_request("can't parse BotCommandScope: unsupported type specified")
-    chat = f":{scope.get('chat_id')}" if str(scope["type"]).startswith("chat") else ""
-    return f"commands {scope['type']}{chat} {_language(parameters)}"
 
 
 def _command(command: Any) -> Document:

@@ -16,8 +16,9 @@ from sandbox.yookassa.faults import Fault, Faults
 from sandbox.yookassa.idempotence import HEADER, Answers
 from sandbox.yookassa.lists import page
 from sandbox.yookassa.problems import Problem, invalid, not_found, unauthorized
+from sandbox.yookassa.refunds import Refunds
 from sandbox.yookassa.shop import Shop
-from sandbox.yookassa.validation import PAYMENT_METHODS
+from sandbox.yookassa.validation import PAYMENT_METHODS, Fiscal
 
 # Never the Authorization header: the journal is shown to whoever asks.
 _JOURNALLED_HEADERS = (HEADER, "Content-Type", "YM-User-Agent")
@@ -28,10 +29,22 @@ _HTML = "<!doctype html><html><head><title>502</title></head><body><h1>Bad gatew
 class Api:
     """`closing` ends the calls that hang; without it a stop would wait for them."""
 
-    def __init__(self, *, shop: Shop, answers: Answers, faults: Faults, shop_id: str, secret_key: str) -> None:
+    def __init__(
+        self,
+        *,
+        shop: Shop,
+        refunds: Refunds,
+        answers: Answers,
+        faults: Faults,
+        fiscal: Fiscal,
+        shop_id: str,
+        secret_key: str,
+    ) -> None:
         self.journal: deque[Document] = deque(maxlen=1000)
         self.closing = asyncio.Event()
         self._shop = shop
+        self._refunds = refunds
+        self._fiscal = fiscal
         self._answers = answers
         self._faults = faults
         self._shop_id = shop_id
@@ -139,19 +152,19 @@ class Api:
         return await self._once(request, lambda _: self._shop.cancel(request.match_info["id"]))
 
     async def _create_refund(self, request: web.Request) -> web.Response:
-        return await self._once(request, self._shop.create_refund)
+        return await self._once(request, self._refunds.create)
 
     async def _find_payment(self, request: web.Request) -> web.Response:
         return web.json_response(self._shop.payment(request.match_info["id"]))
 
     async def _find_refund(self, request: web.Request) -> web.Response:
-        return web.json_response(self._shop.refund(request.match_info["id"]))
+        return web.json_response(self._refunds.find(request.match_info["id"]))
 
     async def _list_payments(self, request: web.Request) -> web.Response:
         return web.json_response(page(self._shop.payments(), request.query))
 
     async def _list_refunds(self, request: web.Request) -> web.Response:
-        return web.json_response(page(self._shop.refunds(), request.query))
+        return web.json_response(page(self._refunds.all(), request.query))
 
     async def _me(self, _: web.Request) -> web.Response:
         return web.json_response(
@@ -159,7 +172,7 @@ class Api:
                 "account_id": self._shop_id,
                 "status": "enabled",
                 "test": True,
-                "fiscalization_enabled": False,
+                "fiscalization_enabled": self._fiscal.required,
                 "payment_methods": list(PAYMENT_METHODS),
             }
         )

@@ -15,7 +15,9 @@ from sandbox.yookassa.control import Control
 from sandbox.yookassa.faults import Faults
 from sandbox.yookassa.idempotence import Answers
 from sandbox.yookassa.pay_page import PayPage
+from sandbox.yookassa.refunds import Refunds
 from sandbox.yookassa.shop import Shop
+from sandbox.yookassa.validation import Fiscal
 from sandbox.yookassa.webhooks import Webhooks
 
 # Seconds between deliveries of one notification; the last one repeats until 24 hours are over.
@@ -47,9 +49,19 @@ def create_app(
         pauses=redelivery_pauses,
         timeout_seconds=webhook_timeout_seconds,
     )
-    shop = Shop(store=store, clock=clock, notify=webhooks.notify, shop_id=shop_id, public_url=public_url)
-    api = Api(shop=shop, answers=Answers(store, clock), faults=faults, shop_id=shop_id, secret_key=secret_key)
-    control = Control(shop=shop, api=api, webhooks=webhooks, clock=clock, faults=faults)
+    fiscal = Fiscal()
+    shop = Shop(store=store, clock=clock, notify=webhooks.notify, shop_id=shop_id, public_url=public_url, fiscal=fiscal)
+    refunds = Refunds(store=store, clock=clock, notify=webhooks.notify, shop=shop, fiscal=fiscal)
+    api = Api(
+        shop=shop,
+        refunds=refunds,
+        answers=Answers(store, clock),
+        faults=faults,
+        fiscal=fiscal,
+        shop_id=shop_id,
+        secret_key=secret_key,
+    )
+    control = Control(shop=shop, refunds=refunds, api=api, webhooks=webhooks, clock=clock, faults=faults, fiscal=fiscal)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         await webhooks.open()

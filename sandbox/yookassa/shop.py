@@ -1,4 +1,4 @@
-"""The shop's payments and refunds, and the only ways in which they change."""
+"""The shop's payments, and the only ways in which they change."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sandbox.yookassa.clock import Clock, written
 from sandbox.yookassa.identity import authorization, new_id, test_card
 from sandbox.yookassa.money import amount, kopecks
 from sandbox.yookassa.problems import invalid, not_found
-from sandbox.yookassa.validation import check_payment, check_receipt, check_refund
+from sandbox.yookassa.validation import Fiscal, check_payment, check_receipt
 
 TO_PAY = timedelta(hours=1)  # the original's limit for cards and SBP
 TO_CAPTURE = timedelta(days=7)  # the original's limit for cards
@@ -21,9 +21,11 @@ Notify = Callable[[str, Document], None]
 class Shop:
     """A record keeps the payment object as the API shows it, beside what the API does not show."""
 
-    def __init__(self, *, store: Store, clock: Clock, notify: Notify, shop_id: str, public_url: str) -> None:
+    def __init__(
+        self, *, store: Store, clock: Clock, notify: Notify, shop_id: str, public_url: str, fiscal: Fiscal
+    ) -> None:
         self._payments = store.table("yookassa.payments")
-        self._refunds = store.table("yookassa.refunds")
+        self._fiscal = fiscal
         self._clock = clock
         self._notify = notify
         self._shop_id = shop_id
@@ -36,7 +38,7 @@ class Shop:
         }
 
     def create_payment(self, body: Document) -> Document:
-        check_payment(body)
+        check_payment(body, self._fiscal)
         now = self._clock.now()
         payment_id = new_id(now)
         payment: Document = {
@@ -119,41 +121,13 @@ class Shop:
             self._cancel(record, "yoo_money", "expired_on_capture" if is_held else "expired_on_confirmation")
         return min(self._deadlines.values(), default=None)
 
-    def create_refund(self, body: Document) -> Document:
-        whole = check_refund(body)
-        record = self._payments.get(body["payment_id"])
-        if record is None or record["payment"]["status"] != "succeeded":
-            raise invalid("Only a payment that succeeded can be refunded", "payment_id")
+    def gives_back(self, payment_id: str, *, done: int, under_way: int) -> None:
+        """Writes down how many kopecks have gone back, and whether any can still follow."""
+        record = self._record(payment_id)
         payment = record["payment"]
-        refunded = whole + int(payment["refunded_amount"]["value"].replace(".", ""))
-        if refunded > kopecks(payment["amount"], "amount"):
-            raise invalid("More than was paid and not yet refunded", "amount.value")
-        now = self._clock.now()
-        refund: Document = {
-            "id": new_id(now),
-            "payment_id": payment["id"],
-            "status": "succeeded",
-            "created_at": written(now),
-            "amount": amount(whole),
-        }
-        refund |= {name: body[name] for name in ("description", "metadata") if name in body}
-        if "receipt" in body:
-            refund["receipt_registration"] = "succeeded"
-        payment["refunded_amount"] = amount(refunded)
-        payment["refundable"] = refunded < kopecks(payment["amount"], "amount")
+        whole = kopecks(payment["amount"], "amount")
+        payment |= {"refunded_amount": amount(done), "refundable": done + under_way < whole}
         self._keep(record)
-        self._refunds[refund["id"]] = refund
-        self._notify("refund.succeeded", refund)
-        return refund
-
-    def refund(self, refund_id: str) -> Document:
-        refund = self._refunds.get(refund_id)
-        if refund is None:
-            raise not_found("Refund", "refund_id")
-        return refund
-
-    def refunds(self) -> Iterator[Document]:
-        return iter(self._refunds.values())
 
     def _record(self, payment_id: str) -> Document:
         self.expire_due()

@@ -1,5 +1,6 @@
 """What the API refuses to accept. Fields it does not know are ignored: its specification closes no object."""
 
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
@@ -11,7 +12,14 @@ from sandbox.yookassa.problems import invalid
 PAYMENT_METHODS = ("bank_card", "yoo_money")
 
 
-def check_payment(body: Document) -> None:
+@dataclass
+class Fiscal:
+    """Whether YooKassa sends the tax receipts of this shop (54-FZ), and so refuses what brings none."""
+
+    required: bool = False
+
+
+def check_payment(body: Document, fiscal: Fiscal) -> None:
     """Raises a Problem 400 that names the first wrong field of a request to create a payment."""
     whole = kopecks(body.get("amount"), "amount")
     check_text(body, "description", 128)
@@ -21,20 +29,20 @@ def check_payment(body: Document) -> None:
     check_flag(body, "capture")
     check_flag(body, "save_payment_method")
     check_metadata(body)
-    check_receipt(body, whole)
+    check_receipt(body, whole, required=fiscal.required)
     _check_method(body)
     if "payment_method_id" not in body:
         _check_confirmation(body.get("confirmation"))
 
 
-def check_refund(body: Document) -> int:
+def check_refund(body: Document, fiscal: Fiscal) -> int:
     """The kopecks to give back; raises a Problem 400 that names the first wrong field."""
     if not isinstance(body.get("payment_id"), str):
         raise invalid("payment_id is required", "payment_id")
     whole = kopecks(body.get("amount"), "amount")
     check_text(body, "description", 250)
     check_metadata(body)
-    check_receipt(body, whole)
+    check_receipt(body, whole, required=fiscal.required)
     return whole
 
 
@@ -60,8 +68,10 @@ def check_metadata(body: Document) -> None:
             raise invalid("A value is a string of at most 512 characters", f"metadata.{key}")
 
 
-def check_receipt(body: Document, whole: int) -> None:
+def check_receipt(body: Document, whole: int, *, required: bool = False) -> None:
     if "receipt" not in body:
+        if required:
+            raise invalid("Receipt is missing or illegal", "receipt")
         return
     receipt = body["receipt"]
     if not isinstance(receipt, dict) or not isinstance(receipt.get("items"), list) or not receipt["items"]:
@@ -69,6 +79,8 @@ def check_receipt(body: Document, whole: int) -> None:
     customer = receipt.get("customer")
     if not isinstance(customer, dict) or not (customer.get("email") or customer.get("phone")):
         raise invalid("Where shall the receipt be sent?", "receipt.customer")
+    if required:
+        _check_fiscal(customer, receipt["items"])
     total = sum(
         (_item_total(item, f"receipt.items.{place}") for place, item in enumerate(receipt["items"])), Decimal(0)
     )
@@ -87,6 +99,16 @@ def _item_total(item: object, where: str) -> Decimal:
     if isinstance(vat_code, bool) or not isinstance(vat_code, int) or not 1 <= vat_code <= 12:
         raise invalid("A code from 1 to 12", f"{where}.vat_code")
     return quantity * kopecks(item.get("amount"), f"{where}.amount")
+
+
+def _check_fiscal(customer: Document, items: list[object]) -> None:
+    """What YooKassa's own receipts need beyond any receipt: an address, and every item's kind and measure."""
+    if "@" not in str(customer.get("email")):
+        raise invalid("Receipts are sent by e-mail", "receipt.customer.email")
+    for place, item in enumerate(items):
+        for name in ("payment_subject", "payment_mode", "measure"):
+            if not (isinstance(item, dict) and item.get(name)):
+                raise invalid("Missing", f"receipt.items.{place}.{name}")
 
 
 def _quantity(value: object, where: str) -> Decimal:

@@ -1,9 +1,11 @@
 """Notifications to the shop: sent until it answers 200, for a day, across restarts of the stand-in."""
 
 import asyncio
+import random
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -13,6 +15,21 @@ from sandbox.troubles import Troubles
 from sandbox.yookassa.clock import Clock, written
 
 GIVE_UP_AFTER = timedelta(hours=24)  # https://yookassa.ru/developers/using-api/webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How likely, from 0 to 1, a notification is lost, sent twice, or late (each one by itself, so that others overtake
+    it) by up to `latest_seconds`."""
+
+    lost: float = 0.0
+    twice: float = 0.0
+    late: float = 0.0
+    latest_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(0 <= chance <= 1 for chance in (self.lost, self.twice, self.late)) or self.latest_seconds < 0:
+            raise ValueError("chances are from 0 to 1, and nothing is late by less than nothing")
 
 
 class Webhooks:
@@ -37,18 +54,35 @@ class Webhooks:
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._odds = Odds()
+        self._dice = random.Random()  # noqa: S311 - luck, not secrecy
+
+    def set_odds(self, odds: Odds, seed: int) -> None:
+        """For what is sent from now on; the same seed brings the same luck."""
+        self._odds, self._dice = odds, random.Random(seed)  # noqa: S311
 
     def notify(self, event: str, subject: Document) -> None:
         """Returns at once; the sending goes on beside."""
-        if self._troubles.lose_next_webhook:
+        if self._troubles.lose_next_webhook or self._happens(self._odds.lost):
             self._troubles.lose_next_webhook = False
             self._write(event, subject, lost=True)
             return
-        for _ in range(2 if self._troubles.send_webhooks_twice else 1):
-            now = written(self._clock.now())
+        for _ in range(2 if self._troubles.send_webhooks_twice or self._happens(self._odds.twice) else 1):
+            now = self._clock.now()
+            late = self._dice.uniform(0, self._odds.latest_seconds) if self._happens(self._odds.late) else 0
+            first_at = written(now + timedelta(seconds=late))
             key = str(uuid.uuid4())
-            self._table[key] = {"event": event, "object": subject, "first_at": now, "next_at": now, "tries": 0}
+            self._table[key] = {
+                "event": event,
+                "object": subject,
+                "first_at": first_at,
+                "next_at": first_at,
+                "tries": 0,
+            }
             self._start(key)
+
+    def _happens(self, chance: float) -> bool:
+        return self._dice.random() < chance
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(timeout=self._timeout)

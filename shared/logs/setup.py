@@ -13,6 +13,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared.logs.lines import WholeLines
 from shared.logs.redaction import Redactor
 
 # A longer line is almost always a body or a page that somebody logged whole. Cut after redaction, so that no pattern
@@ -25,12 +26,21 @@ _PERHAPS_HALVED = 1_024
 _FIRST = ("timestamp", "level", "logger", "process", "id", "event")
 
 
-class _RedactingHandler(logging.StreamHandler[TextIO]):
-    """Writes what is left of a line after redaction: the last step, so that nothing is added behind it."""
+class _RedactingHandler(logging.StreamHandler[TextIO | WholeLines]):
+    """Writes what is left of a line after redaction: the last step, so that nothing is added behind it. A line that
+    cannot be written harms nobody; how many were lost is said when there is room again."""
 
-    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+    def __init__(self, stream: TextIO | WholeLines, redactor: Redactor) -> None:
         super().__init__(stream)
         self._redactor = redactor
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lost = self._lost
+        super().emit(record)
+        if lost and self._lost == lost:
+            self._lost = 0
+            super().emit(_lost_lines(lost))
 
     def format(self, record: logging.LogRecord) -> str:
         whole = super().format(record)
@@ -46,7 +56,7 @@ class _RedactingHandler(logging.StreamHandler[TextIO]):
             self.stream.write(f"a line of the logger {record.name!r} could not be written: {kind}\n")
             self.flush()
         except (OSError, ValueError):
-            pass  # stderr itself is gone: there is nobody left to tell
+            self._lost += 1  # stderr itself is full or gone: there is nobody to tell now
 
 
 class _OneWayLogger(logging.Logger):
@@ -78,7 +88,7 @@ def configure(*, process: str, format: Literal["json", "readable"], level: str, 
     be written, whatever text they appear in. Call it once, before anything logs.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    handler = make_handler(sys.stderr, process=process, format=format, secrets=secrets)
+    handler = make_handler(_stderr(), process=process, format=format, secrets=secrets)
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -94,7 +104,7 @@ def configure(*, process: str, format: Literal["json", "readable"], level: str, 
 
 
 def make_handler(
-    stream: TextIO, *, process: str, format: Literal["json", "readable"], secrets: Iterable[str]
+    stream: TextIO | WholeLines, *, process: str, format: Literal["json", "readable"], secrets: Iterable[str]
 ) -> logging.Handler:
     """The handler `configure` installs, on any stream."""
 
@@ -126,6 +136,18 @@ def bind(**ids: object) -> AbstractContextManager[None]:
 def new_id() -> str:
     """A short random id for one update or request; unique enough to search a day's log for."""
     return randomness.token_hex(4)
+
+
+def _stderr() -> TextIO | WholeLines:
+    try:
+        return WholeLines(sys.stderr.fileno())
+    except (OSError, ValueError):  # something that only looks like a file
+        return sys.stderr
+
+
+def _lost_lines(count: int) -> logging.LogRecord:
+    fields = {"name": "process", "levelno": logging.WARNING, "levelname": "WARNING", "lost": count}
+    return logging.makeLogRecord({**fields, "msg": "log lines could not be written and are lost"})
 
 
 def _shared() -> list[Processor]:

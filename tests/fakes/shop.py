@@ -1,21 +1,17 @@
-"""A whole shop in one object: the real use cases, a real SQLite file, fakes at the other ports, a clock that stands."""
+"""A whole shop in one object: the real use cases, a real database, fakes at the other ports, a clock that stands."""
 
 import asyncio
-import atexit
-import functools
-import shutil
-import tempfile
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from node_a.adapters.database.agenda import SqlAgenda
 from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.ledger import Database
-from node_a.adapters.database.migration import migrate
 from node_a.adapters.threads import Threads
+from node_a.application.alerts import TellOperators
 from node_a.application.checkout import OpenPayment
 from node_a.application.delivery import DeliverMessage
+from node_a.application.erasure import EraseCustomer, RequestErasure
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
 from node_a.application.notices import KeysReady, Notice
@@ -26,17 +22,22 @@ from node_a.application.overview import (
     ShowSubscription,
     ViewSubscription,
 )
-from node_a.application.ports import Letter, NewIds
+from node_a.application.ports import Ledger, Letter, NewIds, PaymentClaim
 from node_a.application.provisioning import ProvideAccess
+from node_a.application.reconciliation import ReconcileMoney, Reconciliation
+from node_a.application.refunding import ApplyRefunds, OpenRefund, SettleRefunds
 from node_a.application.registration import RegisterCustomer
-from node_a.application.settlement import NudgePayment, SettlePayment
+from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment, locked_payment
+from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import ShopError
+from node_a.domain.money import Money
 from node_a.domain.node import NodeCode
 from node_a.domain.payment import Payment
 from node_a.domain.plan import Plan
+from node_a.domain.refund import Refund
 from node_a.domain.subscription import Subscription
-from tests.builders import ANNA, MONTH, NOW, RING, THE_SHOP, YEAR, Ids, a_node
+from tests.builders import ANNA, MONTH, NOW, OLGA, RING, THE_SHOP, TRIAL, YEAR, Ids, a_node
 from tests.fakes.ports import FakeMessenger, FakeNode, FakeProvider
 
 LEASE = timedelta(minutes=3)
@@ -48,37 +49,25 @@ def compose(notice: Notice, language: Language) -> Letter:
     return Letter(" ".join([type(notice).__name__, *links]))
 
 
-@functools.cache
-def _template() -> Path:
-    """A migrated, empty database, made once per test process: migrating takes longer than most tests."""
-    file = Path(tempfile.mkdtemp(prefix="qentvpn-")) / "template.db"
-    engine = open_engine(f"sqlite:///{file}")
-    migrate(engine)
-    engine.dispose()
-    atexit.register(shutil.rmtree, file.parent, ignore_errors=True)
-    return file
-
-
-def a_migrated_database(directory: Path) -> Path:
-    return Path(shutil.copy(_template(), directory / "shop.db"))
-
-
 class ShopUnderTest:
     """`now` is the shop's clock; the verbs of the worker do all that is due then, once each."""
 
-    def __init__(self, directory: Path) -> None:
-        self.now: datetime = NOW
-        self.engine = open_engine(f"sqlite:///{a_migrated_database(directory)}")
+    def __init__(self, database_url: str, world: "ShopUnderTest | None" = None) -> None:
+        """`world`: another shop whose provider, node and customers are the same, and whose time goes on."""
+        self.now: datetime = world.now if world else NOW
+        self.engine = open_engine(database_url)
         self.database = Database(self.engine)
         self.agenda = SqlAgenda(self.engine)
-        self.provider = FakeProvider()
-        self.node = FakeNode()
-        self.messenger = FakeMessenger()
+        self.provider: FakeProvider = world.provider if world else FakeProvider()
+        self.node: FakeNode = world.node if world else FakeNode()
+        self.messenger: FakeMessenger = world.messenger if world else FakeMessenger()
+        self.new_ids: NewIds = world.new_ids if world else NewIds(Ids())
         self.domain_node = a_node()
-        ids = NewIds(Ids())
+        ids = self.new_ids
         writes: dict[str, Any] = {"write": self.database.write}
         reads: dict[str, Any] = {"read_ledger": self.database.read_ledger}
         clock: dict[str, Any] = {"clock": lambda: self.now}
+        chance: dict[str, Any] = {"chance": lambda: 0.5}
         timed: dict[str, Any] = {**clock, "new_ids": ids}
         threads = Threads("test", 2)
         writing = threads.transaction(self.database.write)
@@ -93,10 +82,28 @@ class ShopUnderTest:
             describe=lambda payment, language: f"{payment.plan.days} days",
         )
         grant_days = GrantDays(nodes=[self.domain_node], ring=RING, new_ids=ids)
+        tell_operators = TellOperators(operators=frozenset({OLGA}), language=Language.RUSSIAN, new_ids=ids)
+        self.record_outcome = RecordOutcome(grant_days=grant_days, tell_operators=tell_operators, new_ids=ids)
+        self.apply_refunds = ApplyRefunds(record=self.record_outcome, new_ids=ids)
         self.nudge = NudgePayment(**writes, **clock)
-        self.settle_payment = SettlePayment(**writes, **timed, provider=self.provider, grant_days=grant_days)
+        checking: dict[str, Any] = {**writes, **clock, **chance, "provider": self.provider}
+        self.settle_payment = SettlePayment(**checking, record=self.record_outcome)
+        self.settle_refunds = SettleRefunds(**reads, **checking, apply=self.apply_refunds)
+        self.open_refund = OpenRefund(
+            provider=self.provider, describe=lambda payment, language: f"{payment.plan.days} days", new_ids=ids
+        )
+        self.reconcile_money = ReconcileMoney(
+            **reads,
+            **writes,
+            **clock,
+            provider=self.provider,
+            record=self.record_outcome,
+            apply_refunds=self.apply_refunds,
+            shop=THE_SHOP,
+            default_language=Language.RUSSIAN,
+        )
         nodes = {NodeCode("de1"): self.node}
-        self.provide_access = ProvideAccess(ledger=writing, nodes=nodes, ring=RING, **timed)
+        self.provide_access = ProvideAccess(ledger=writing, nodes=nodes, ring=RING, **timed, **chance)
         self.view = ViewSubscription(nodes=[self.domain_node], ring=RING, link_base="https://shop.example.org", **clock)
         self.deliver_message = DeliverMessage(
             read_ledger=reading,
@@ -108,6 +115,11 @@ class ShopUnderTest:
         )
         self.remind_customer = RemindCustomer(**writes, **timed)
         self.expire_subscription = ExpireSubscription(**writes, **timed)
+        self.request_erasure = RequestErasure(**writes, **clock)
+        self.erase_customer = EraseCustomer(**writes, **clock)
+        trials: dict[str, Any] = {"offer": TrialOffer(TRIAL, per_day=10), "ring": RING, **clock}
+        self.take_trial = TakeTrial(**writes, **trials, grant_days=grant_days)
+        self.trial_available = TrialAvailable(**reads, **trials)
         self.show_subscription = ShowSubscription(**reads, view=self.view)
         self.show_open_payment = ShowOpenPayment(**reads, **clock)
         self.show_payment = ShowPayment(**reads, **clock, view=self.view)
@@ -146,7 +158,23 @@ class ShopUnderTest:
     def settles(self) -> list[ShopError]:
         with self.database.open_ledger() as ledger:
             claims = ledger.payments.claim_due(self.now, self.now + LEASE, 100)
-        return _errors(self.settle_payment, claims)
+        return _errors(self._check, claims)
+
+    def _check(self, claim: PaymentClaim) -> Payment:
+        return (self.settle_refunds if claim.payment.holds_money else self.settle_payment)(claim)
+
+    def refunds(self, payment: Payment, amount: Money | None = None) -> Refund:
+        """An operator pays back, some time later; the worker has not looked yet."""
+        self.passes(timedelta(minutes=1))
+
+        def work(ledger: Ledger) -> Refund:
+            current, _ = locked_payment(ledger, payment.id)
+            return self.open_refund(ledger, current, amount, self.now)
+
+        return self.database.write(work)
+
+    def reconciles(self, days: int = 35) -> Reconciliation:
+        return self.reconcile_money(self.now - timedelta(days=days))
 
     def provides(self) -> list[ShopError]:
         with self.database.open_ledger() as ledger:
@@ -170,11 +198,19 @@ class ShopUnderTest:
         for id in due:
             self.expire_subscription(id)
 
+    def erases(self) -> None:
+        with self.database.open_ledger() as ledger:
+            due = ledger.customers.due_for_erasure(self.now, 100)
+        for id in due:
+            self.erase_customer(id)
+
     def works(self) -> list[ShopError]:
         """Everything, in the order of a purchase."""
         self.reminds()
         self.expires()
-        return self.settles() + self.provides() + self.delivers()
+        errors = self.settles() + self.provides() + self.delivers()
+        self.erases()
+        return errors
 
     # ── what can be seen, always through a second transaction ──
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from node_a.adapters.database import engine
+from node_a.adapters.database.migration import migrate_down
 from node_a.bootstrap import Application
 from node_a.domain.errors import LedgerUnavailable
 from node_a.processes import Family
@@ -23,7 +24,7 @@ from node_a.settings import read_settings
 from sandbox.shop import PROJECT, Shop
 from sandbox.state import ports_of, secrets_of
 from shared.environment import ConfigurationProblems
-from tests.fakes.shop import a_migrated_database
+from tests.databases import a_migrated_database, on_postgresql
 
 pytestmark = pytest.mark.slow
 
@@ -315,11 +316,26 @@ def test_while_somebody_writes_a_check_passes_and_a_new_secret_waits_for_its_tur
     assert len(rows(database, "SELECT * FROM key_secrets")) == 1
 
 
-def test_a_database_without_its_driver_is_said_so(environment: dict[str, str]) -> None:
-    environment["DATABASE_URL"] = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+@on_postgresql
+def test_a_check_on_postgresql_passes_once_it_is_migrated(environment: dict[str, str], database_url: str) -> None:
+    environment["DATABASE_URL"] = database_url
+    shop = application(environment)
+    migrate_down(shop.engine, "base")
+    with pytest.raises(ConfigurationProblems, match="node_a migrate"):
+        shop.check(remember=True)
 
-    with pytest.raises((ConfigurationProblems, LedgerUnavailable), match="DATABASE_URL"):
+    assert "at this release" in shop.migrate()
+    shop.check(remember=True)
+    shop.engine.dispose()
+
+
+def test_a_database_server_that_is_away_is_named_without_its_password(environment: dict[str, str]) -> None:
+    environment["DATABASE_URL"] = "postgresql+psycopg://nobody:correct-horse@127.0.0.1:1/none"
+
+    with pytest.raises(LedgerUnavailable, match="look at DATABASE_URL") as away:
         application(environment).check(remember=False)
+
+    assert "correct-horse" not in str(away.value) + repr(away.value.__cause__)
 
 
 def test_a_file_that_is_no_database_does_not_pass_by_itself(environment: dict[str, str], tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_the_required_settings_are_enough() -> None:
     assert settings.database_url.get_secret_value() == "sqlite:///var/node_a.db"
     assert settings.public_url == "https://qent.test"
     assert settings.key_secrets == {1: SecretStr("1" * 32)}
+    assert (settings.receipts, settings.receipt_vat_code, settings.receipt_tax_system) == (False, 1, None)
+    assert (settings.trial_days, settings.trial_traffic_gb, settings.trials_per_day) == (0, None, 50)
     node = settings.nodes["de1"]
     assert (node.state, node.reality_fingerprint, node.name_ru) == ("active", "chrome", "🇩🇪 Германия 1")
     assert node.panel_password.get_secret_value() == "12345678901234567890"
@@ -77,6 +79,12 @@ def test_everything_can_be_set() -> None:
             "FRAME_ANCESTORS": "https://web.telegram.org http://127.0.0.1:8001",
             "YOOKASSA_WEBHOOK_NETWORKS": "185.71.76.0/27,2a02:5180::/32",
             "YOOKASSA_TEST_SHOP": "true",
+            "RECEIPTS": "true",
+            "RECEIPT_VAT_CODE": "11",
+            "RECEIPT_TAX_SYSTEM": "2",
+            "TRIAL_DAYS": "3",
+            "TRIAL_TRAFFIC_GB": "10",
+            "TRIALS_PER_DAY": "7",
             "LOG_LEVEL": "debug",
             "KEY_SECRETS__10": "x" * 32,
             "TELEGRAM_PROXY": "http://user:not-a-password@127.0.0.1:1080",
@@ -94,6 +102,8 @@ def test_everything_can_be_set() -> None:
         "2a02:5180::/32",
     ]
     assert settings.yookassa_test_shop is True
+    assert (settings.receipts, settings.receipt_vat_code, settings.receipt_tax_system) == (True, 11, 2)
+    assert (settings.trial_days, settings.trial_traffic_gb, settings.trials_per_day) == (3, 10, 7)
     assert settings.log_level == "DEBUG"
     assert settings.key_secrets == {1: SecretStr("1" * 32), 10: SecretStr("x" * 32)}
     assert set(settings.nodes) == {"de1", "nl2"}
@@ -147,6 +157,13 @@ def test_without_anything_every_required_setting_is_named_once() -> None:
         ("INIT_DATA_MAX_AGE_SECONDS", "59.5"),
         ("YOOKASSA_TEST_SHOP", "v4lue"),
         ("YOOKASSA_WEBHOOK_NETWORKS", "185.71.76.1/27"),
+        ("RECEIPTS", "v4lue"),
+        ("RECEIPT_VAT_CODE", "13"),
+        ("RECEIPT_TAX_SYSTEM", "7"),
+        ("TRIAL_DAYS", "-1"),
+        ("TRIAL_DAYS", "v4lue"),
+        ("TRIAL_TRAFFIC_GB", "0"),
+        ("TRIALS_PER_DAY", "0"),
         ("KEY_SECRETS__1", "v4lue"),
         ("KEY_SECRETS__0", "v4lue" * 8),
         ("NODES__DE1__STATE", "v4lue"),
@@ -325,7 +342,14 @@ def test_the_example_file_holds_every_setting_once_and_nothing_else() -> None:
 def test_the_example_files_defaults_are_the_defaults() -> None:
     shown = {name: value for name, value, in_force in example() if not in_force}
     # Those that show a form, because the default is "none".
-    forms = {"OPERATORS", "TELEGRAM_PROXY", "TELEGRAM_SCRIPT_FILE", "YOOKASSA_WEBHOOK_NETWORKS"}
+    forms = {
+        "OPERATORS",
+        "TELEGRAM_PROXY",
+        "TELEGRAM_SCRIPT_FILE",
+        "YOOKASSA_WEBHOOK_NETWORKS",
+        "RECEIPT_TAX_SYSTEM",
+        "TRIAL_TRAFFIC_GB",
+    }
 
     with_shown = read_settings(REQUIRED | {name: value for name, value in shown.items() if name not in forms}, None)
 

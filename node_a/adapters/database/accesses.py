@@ -1,12 +1,26 @@
 """Accesses in the database, and the leases for making nodes hold them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, not_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 
-from node_a.adapters.database.engine import inserting
+from node_a.adapters.database.engine import UtcDateTime, inserting
 from node_a.adapters.database.rows import unleased
 from node_a.adapters.database.tables import accesses, gates, subscriptions
 from node_a.application.ports import AccessClaim, AccessProgress
@@ -17,13 +31,16 @@ from node_a.domain.subscription import SubscriptionId
 
 def access_is_due(now: datetime) -> ColumnElement[bool]:
     """Due, and not kept back by its gate: closed, or open again but with somebody already trying."""
-    gate = and_(gates.c.node == accesses.c.node, gates.c.protocol == accesses.c.protocol)
-    closed = exists().where(gate, gates.c.closed_until > now)
+    closed = exists().where(_its_gate(), gates.c.closed_until > now)
     other = accesses.alias()
     tried = exists().where(
-        gate, other.c.node == gates.c.node, other.c.protocol == gates.c.protocol, other.c.leased_until > now
+        _its_gate(), other.c.node == gates.c.node, other.c.protocol == gates.c.protocol, other.c.leased_until > now
     )
     return and_(accesses.c.due_at <= now, unleased(accesses.c.leased_until, now), not_(closed), not_(tried))
+
+
+def _its_gate() -> ColumnElement[bool]:
+    return and_(gates.c.node == accesses.c.node, gates.c.protocol == accesses.c.protocol)
 
 
 class SqlAccesses:
@@ -35,9 +52,10 @@ class SqlAccesses:
             return
         wanted = {"present": present, "due_at": due_at, "attempts": 0}
         statement = inserting(self._connection, accesses).on_conflict_do_update(
-            index_elements=["subscription_id", "node", "protocol"], set_=wanted
+            index_elements=["subscription_id", "node", "protocol"], set_={**wanted, "behind_since": _behind(due_at)}
         )
-        self._connection.execute(statement, [{**_names(id), "applied_revision": 0, **wanted} for id in ids])
+        row = {"applied_revision": 0, "behind_since": due_at, **wanted}
+        self._connection.execute(statement, [{**_names(id), **row} for id in ids])
 
     def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]:
         query = select(accesses).where(accesses.c.subscription_id == id)
@@ -45,34 +63,34 @@ class SqlAccesses:
 
     def make_due(self, id: SubscriptionId, due_at: datetime) -> None:
         its = accesses.c.subscription_id == id
-        self._connection.execute(update(accesses).where(its).values(due_at=due_at, attempts=0))
+        due = {"due_at": due_at, "attempts": 0, "behind_since": _behind(due_at)}
+        self._connection.execute(update(accesses).where(its).values(**due))
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
+        mine = self._gates_to_try(now)
+        elsewhere = exists().where(_its_gate(), tuple_(gates.c.node, gates.c.protocol).not_in(mine))
         query = (
             select(accesses)
-            .where(access_is_due(now))
+            .where(access_is_due(now), not_(elsewhere))
             .order_by(accesses.c.due_at)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=accesses)
         )
-        claims = self._one_for_each_gate(
-            AccessClaim(_access_id(row), row.due_at, row.attempts, leased_until)
-            for row in self._connection.execute(query)
-        )
+        claims: list[AccessClaim] = []
+        for row in self._connection.execute(query):
+            where = (row.node, row.protocol)
+            if where not in mine or where not in {(claim.id.node, claim.id.protocol.value) for claim in claims}:
+                claims.append(AccessClaim(_access_id(row), row.due_at, row.attempts, leased_until))
         for claim in claims:
             self._connection.execute(update(accesses).where(_is(claim.id)).values(leased_until=leased_until))
         return claims
 
-    def _one_for_each_gate(self, claims: Iterable[AccessClaim]) -> list[AccessClaim]:
-        """All of a dead node's work would otherwise go off at once whenever its gate opens."""
-        gated = {(row.node, row.protocol) for row in self._connection.execute(select(gates))}
-        kept: list[AccessClaim] = []
-        for claim in claims:
-            where = (claim.id.node, claim.id.protocol.value)
-            if where in gated and where in {(one.id.node, one.id.protocol.value) for one in kept}:
-                continue
-            kept.append(claim)
-        return kept
+    def _gates_to_try(self, now: datetime) -> list[tuple[str, str]]:
+        """Gates that have opened, and that nobody else takes work from at this moment. One attempt is enough for each:
+        all of a dead node's work would otherwise go off at once. Locked before the look at what is leased, so that this
+        look sees what the last holder leased."""
+        query = select(gates.c.node, gates.c.protocol).where(gates.c.closed_until <= now)
+        return [(row.node, row.protocol) for row in self._connection.execute(query.with_for_update(skip_locked=True))]
 
     def is_wanted(self, id: AccessId) -> bool:
         return bool(self._connection.scalar(select(accesses.c.present).where(_is(id))))
@@ -84,6 +102,7 @@ class SqlAccesses:
             applied_rotation=wanted.rotation,
             applied_until=wanted.ends_at,
             due_at=_unless_due_again(claim, None),
+            behind_since=_unless_due_again(claim, None, accesses.c.behind_since),
             attempts=0,
         )
 
@@ -114,12 +133,22 @@ class SqlAccesses:
             working=frozenset(_access_id(row) for row in rows if row.works),
         )
 
+    def behind_since(self, before: datetime) -> Sequence[tuple[AccessId, datetime]]:
+        query = select(accesses).where(accesses.c.behind_since <= before).order_by(accesses.c.behind_since)
+        return [(_access_id(row), row.behind_since) for row in self._connection.execute(query)]
+
     def _finish(self, claim: AccessClaim, **values: Any) -> None:
         self._connection.execute(update(accesses).where(_held_by(claim)).values(leased_until=None, **values))
 
 
-def _unless_due_again(claim: AccessClaim, due_at: datetime | None) -> ColumnElement[Any]:
-    return case((accesses.c.due_at == claim.due_at, due_at), else_=accesses.c.due_at)
+def _behind(now: datetime) -> ColumnElement[Any]:
+    return func.coalesce(accesses.c.behind_since, literal(now, UtcDateTime()))
+
+
+def _unless_due_again(
+    claim: AccessClaim, value: datetime | None, otherwise: Column[Any] = accesses.c.due_at
+) -> ColumnElement[Any]:
+    return case((accesses.c.due_at == claim.due_at, value), else_=otherwise)
 
 
 def _held_by(claim: AccessClaim) -> ColumnElement[bool]:

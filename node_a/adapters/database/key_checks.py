@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, select, text
 
-from node_a.adapters.database.engine import READ_ONLY, inserting
+from node_a.adapters.database.engine import inserting, reading
 from node_a.adapters.database.tables import key_secrets, subscriptions
 from node_a.domain.keys import KeyRing
 
@@ -32,6 +32,8 @@ def remember_secrets(engine: Engine, ring: KeyRing) -> None:
     if not _look(engine, ring).has_news:
         return
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # SQLite's writer is alone anyhow
+            connection.execute(text("LOCK TABLE subscriptions IN SHARE MODE"))
         seen = _seen(connection, ring)  # the first keys may have been made meanwhile
         for number in seen.forgettable:
             connection.execute(delete(key_secrets).where(key_secrets.c.number == number))
@@ -63,7 +65,7 @@ class _Seen:
 
 
 def _look(engine: Engine, ring: KeyRing) -> _Seen:
-    with engine.execution_options(**{READ_ONLY: True}).begin() as connection:
+    with reading(engine).begin() as connection:
         return _seen(connection, ring)
 
 

@@ -1,23 +1,36 @@
 """The ledger: one transaction over all tables; the one file that commits."""
 
+import random
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
 from node_a.adapters.database.accesses import SqlAccesses
 from node_a.adapters.database.customers import SqlCustomers
-from node_a.adapters.database.engine import READ_ONLY
+from node_a.adapters.database.engine import reading
+from node_a.adapters.database.failures import GaveWay, in_our_words
+from node_a.adapters.database.jobs import SqlJobs
 from node_a.adapters.database.messages import SqlMessages
 from node_a.adapters.database.nodes import SqlNodeRecords
+from node_a.adapters.database.operators import SqlOperatorActs, SqlToldStuck
 from node_a.adapters.database.payments import SqlPayments
+from node_a.adapters.database.refunds import SqlRefunds
 from node_a.adapters.database.subscriptions import SqlSubscriptions
+from node_a.adapters.database.trials import SqlTrials
+from node_a.adapters.database.watches import tell
 from node_a.application.ports import Ledger
-from node_a.domain.errors import LedgerUnavailable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+_NOT_TAKEN: Final = "the database did not take it"
+# Seconds before a transaction that gave way is done again; as often, and no more.
+_PAUSES: Final = (0.01, 0.03, 0.1, 0.3)
 
 
 class SqlLedger:
@@ -30,6 +43,11 @@ class SqlLedger:
         self.accesses = SqlAccesses(connection)
         self.messages = SqlMessages(connection)
         self.nodes = SqlNodeRecords(connection)
+        self.refunds = SqlRefunds(connection)
+        self.jobs = SqlJobs(connection)
+        self.trials = SqlTrials(connection)
+        self.operator_acts = SqlOperatorActs(connection)
+        self.told_stuck = SqlToldStuck(connection)
 
 
 class Database:
@@ -38,14 +56,26 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._writing = engine
-        self._reading = engine.execution_options(**{READ_ONLY: True})
+        self._reading = reading(engine)
 
-    def open_ledger(self) -> AbstractContextManager[Ledger]:
+    @contextmanager
+    def open_ledger(self) -> Iterator[Ledger]:
         """One transaction that may write, and is not repeated."""
-        return _transaction(self._writing)
+        with in_our_words(_NOT_TAKEN, writing=True), self._writing.begin() as connection:
+            yield SqlLedger(connection)
+            tell(connection)
 
     def write(self, work: Callable[[Ledger], T]) -> T:
-        """The port Transact."""
+        """The port Transact: a transaction that gave way to another is done again."""
+        for pause in _PAUSES:
+            try:
+                return self._write_once(work)
+            except GaveWay as error:
+                log.info("a transaction gave way to another, and is done again", problem=str(error))
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 — no secret: only so that the two part
+        return self._write_once(work)
+
+    def _write_once(self, work: Callable[[Ledger], T]) -> T:
         with self.open_ledger() as ledger:
             return work(ledger)
 
@@ -54,16 +84,8 @@ class Database:
         with self.read_ledger() as ledger:
             return work(ledger)
 
-    def read_ledger(self) -> AbstractContextManager[Ledger]:
-        """For reading only: on SQLite it takes no lock and must not write."""
-        return _transaction(self._reading)
-
-
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[Ledger]:
-    try:
-        with engine.begin() as connection:
+    @contextmanager
+    def read_ledger(self) -> Iterator[Ledger]:
+        """For reading only: it waits for no writer and must not write."""
+        with in_our_words(_NOT_TAKEN), self._reading.begin() as connection:
             yield SqlLedger(connection)
-    except OperationalError as error:
-        # Only what may pass by itself; a broken constraint or a wrong statement is a bug and stays one.
-        raise LedgerUnavailable(f"the database did not take it: {error.orig}") from error

@@ -15,11 +15,17 @@ from node_a.domain.message import Message, MessageId, MessageKind, Priority
 
 
 def message_is_due(now: datetime) -> ColumnElement[bool]:
-    reachable = exists().where(customers.c.id == messages.c.customer_id, customers.c.reachable.is_(True))
-    # A later release may have queued what this one cannot say; it must not stand in the way of the rest.
-    known = messages.c.kind.in_([kind.value for kind in MessageKind])
-    waiting = and_(messages.c.finished_at.is_(None), messages.c.due <= now, known)
-    return and_(waiting, unleased(messages.c.leased_until, now), reachable)
+    waiting = and_(messages.c.finished_at.is_(None), messages.c.due <= now, _known())
+    return and_(waiting, unleased(messages.c.leased_until, now), _reachable())
+
+
+def _reachable() -> ColumnElement[bool]:
+    return exists().where(customers.c.id == messages.c.customer_id, customers.c.reachable.is_(True))
+
+
+def _known() -> ColumnElement[bool]:
+    """A later release may have queued what this one cannot say; it must not stand in the way of the rest."""
+    return messages.c.kind.in_([kind.value for kind in MessageKind])
 
 
 class SqlMessages:
@@ -36,6 +42,7 @@ class SqlMessages:
                 kind=message.kind.value,
                 priority=int(message.priority),
                 due=message.due,
+                waiting_since=message.due,
                 valid_until=message.valid_until,
                 subject=message.subject,
                 attempts=0,
@@ -55,7 +62,7 @@ class SqlMessages:
             .where(message_is_due(now))
             .order_by(messages.c.priority, messages.c.due)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=messages)
         )
         first_of_each: dict[int, MessageClaim] = {}
         for row in self._connection.execute(query).mappings():
@@ -72,6 +79,14 @@ class SqlMessages:
 
     def retry(self, claim: MessageClaim, due: datetime) -> None:
         self._update(_held_by(claim), due=due, attempts=claim.attempts + 1, leased_until=None)
+
+    def waiting_since(self, before: datetime) -> Sequence[Message]:
+        waiting = and_(messages.c.finished_at.is_(None), messages.c.waiting_since <= before, _reachable(), _known())
+        query = select(messages).where(waiting).order_by(messages.c.waiting_since)
+        return [_message(row) for row in self._connection.execute(query).mappings()]
+
+    def make_due(self, id: MessageId, now: datetime) -> None:
+        self._update(and_(messages.c.id == id, messages.c.finished_at.is_(None)), due=now, attempts=0)
 
     def _update(self, which: ColumnElement[bool], **values: Any) -> None:
         self._connection.execute(update(messages).where(which).values(**values))

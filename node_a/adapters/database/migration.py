@@ -12,12 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Engine, column, inspect, select, table
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 
-from node_a.adapters.database.engine import READ_ONLY, UtcDateTime, open_engine
+from node_a.adapters.database.engine import UtcDateTime, open_engine, reading
 from node_a.adapters.database.tables import metadata
 
 _VERSIONS: Final = table("alembic_version", column("version_num"))  # alembic's own
+_ADVISORY_LOCK: Final = 0x51656E74  # any number that nobody else of this database uses
 _DIRECTORY: Final = Path(__file__).with_name("migrations")
 
 
@@ -75,7 +76,7 @@ def revisions() -> list[str]:
 
 def revision_of(engine: Engine) -> str | None:
     """Which revision the tables have; None before the first. Writes nothing."""
-    with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
+    with reading(engine).connect() as connection:
         if not inspect(connection).has_table(_VERSIONS.name):
             return None
         return connection.scalars(select(_VERSIONS.c.version_num)).one_or_none()
@@ -89,6 +90,19 @@ def is_later(revision: str | None) -> bool:
 def is_good_enough(revision: str | None) -> bool:
     """Whether this release can work with it."""
     return revision == revisions()[-1] or is_later(revision)
+
+
+def _take_turns(connection: Connection) -> None:
+    """Several processes may migrate at once: whoever comes second waits, and finds nothing to do. (SQLite has one
+    writer anyhow.) A migration may take its time, but must not stand in line for a table for long: all others would
+    stand behind it."""
+    for statement in (
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = 0",
+        f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})",
+        "SET LOCAL lock_timeout = '10s'",
+    ):
+        connection.exec_driver_sql(statement)
 
 
 @contextmanager
@@ -105,6 +119,8 @@ def _migrating(engine: Engine) -> Iterator[Config]:
         config.attributes["connection"] = connection
         try:
             with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    _take_turns(connection)
                 yield config
                 if sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
                     raise RowsPointNowhere(

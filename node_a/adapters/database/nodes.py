@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select
 from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.tables import gates, nodes
 from node_a.application.ports import NodeRecord
+from node_a.domain.backoff import pause
 from node_a.domain.node import NodeCode, NodeObservation, Protocol
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
@@ -36,14 +37,14 @@ class SqlNodeRecords:
             statement = inserting(self._connection, nodes).values(code=code, **seen)
             self._connection.execute(statement.on_conflict_do_update(index_elements=["code"], set_=seen))
 
-    def gate_closed(self, code: NodeCode, protocol: Protocol, now: datetime) -> None:
+    def gate_closed(self, code: NodeCode, protocol: Protocol, now: datetime, chance: float) -> None:
         query = select(gates).where(gates.c.node == code, gates.c.protocol == protocol.value)
-        gate = self._connection.execute(query).one_or_none()
+        gate = self._connection.execute(query.with_for_update()).one_or_none()
         if gate is not None and gate.closed_until > now:
             return  # several attempts were under way when it failed: one failure
         failures = 1 if gate is None else gate.failures + 1
-        pause = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
-        state = {"failures": failures, "closed_until": now + pause}
+        closed_until = now + pause(FIRST_PAUSE, LONGEST_PAUSE, failures - 1, chance)
+        state = {"failures": failures, "closed_until": closed_until}
         statement = inserting(self._connection, gates).values(node=code, protocol=protocol.value, **state)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["node", "protocol"], set_=state))
 

@@ -1,7 +1,8 @@
 """Subscriptions and their grants in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, select, update
 
@@ -11,6 +12,9 @@ from node_a.adapters.database.tables import grants, subscriptions
 from node_a.domain.customer import CustomerId
 from node_a.domain.grant import Grant, GrantId
 from node_a.domain.subscription import Subscription, SubscriptionId
+
+# So many values an IN holds on either database.
+_AT_ONCE: Final = 500
 
 
 def reminder_is_due(now: datetime) -> ColumnElement[bool]:
@@ -34,6 +38,13 @@ class SqlSubscriptions:
     def by_grant(self, id: GrantId) -> Subscription | None:
         owner = select(grants.c.subscription_id).where(grants.c.id == id).scalar_subquery()
         return self._one(subscriptions.c.id == owner)
+
+    def granted_sources(self, sources: Sequence[str]) -> Set[str]:
+        found: set[str] = set()
+        for start in range(0, len(sources), _AT_ONCE):
+            query = select(grants.c.source).where(grants.c.source.in_(sources[start : start + _AT_ONCE]))
+            found |= set(self._connection.scalars(query))
+        return found
 
     def save(self, subscription: Subscription, *, remind_at: datetime | None, expire_at: datetime | None) -> None:
         values = {
@@ -68,7 +79,7 @@ class SqlSubscriptions:
 
     def _save_grant(self, id: SubscriptionId, grant: Grant) -> None:
         # By id only: a second grant of the same source must fail loudly, whoever made it.
-        interval = {"starts_at": grant.starts_at, "ends_at": grant.ends_at}
+        interval = {"starts_at": grant.starts_at, "ends_at": grant.ends_at, "days_taken": grant.days_taken}
         statement = inserting(self._connection, grants).values(
             id=grant.id, source=grant.source, subscription_id=id, **plan_columns(grant.plan), **interval
         )
@@ -78,7 +89,9 @@ class SqlSubscriptions:
         row = self._connection.execute(select(subscriptions).where(condition)).mappings().one_or_none()
         if row is None:
             return None
-        query = select(grants).where(grants.c.subscription_id == row["id"]).order_by(grants.c.starts_at)
+        query = (
+            select(grants).where(grants.c.subscription_id == row["id"]).order_by(grants.c.starts_at, grants.c.ends_at)
+        )
         its_grants = tuple(_grant(grant) for grant in self._connection.execute(query).mappings())
         return Subscription(
             id=SubscriptionId(row["id"]),
@@ -91,4 +104,4 @@ class SqlSubscriptions:
 
 
 def _grant(row: RowMapping) -> Grant:
-    return Grant(GrantId(row["id"]), row["source"], plan_of(row), row["starts_at"], row["ends_at"])
+    return Grant(GrantId(row["id"]), row["source"], plan_of(row), row["starts_at"], row["ends_at"], row["days_taken"])

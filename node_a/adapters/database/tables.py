@@ -50,6 +50,7 @@ customers = Table(
     Column("language", String(2), nullable=False),
     Column("standing", String(16), nullable=False),
     Column("reachable", Boolean, nullable=False),
+    Column("erase_at", UtcDateTime),
 )
 
 payments = Table(
@@ -67,7 +68,12 @@ payments = Table(
     Column("link", Text),
     Column("reason", String(64)),
     Column("settled_at", UtcDateTime),
+    Column("received_minor_units", BigInteger),
+    Column("received_currency", String(3)),
+    Column("receipt_to", String(254)),
     Column("checks", Integer, nullable=False),
+    Column("failing_since", UtcDateTime),
+    Column("attention", String(128)),
     Column("check_at", UtcDateTime),
     Column("checked_at", UtcDateTime),
     Column("leased_until", UtcDateTime),
@@ -85,6 +91,22 @@ subscriptions = Table(
     Column("expire_at", UtcDateTime),
 )
 
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("payment_id", ForeignKey("payments.id"), nullable=False, index=True),
+    Column("amount_minor_units", BigInteger, nullable=False),
+    Column("amount_currency", String(3), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("provider_id", String(64), unique=True),
+    Column("reason", String(64)),
+    Column("settled_at", UtcDateTime),
+    Column("tries", Integer, nullable=False),
+)
+
 grants = Table(
     "grants",
     metadata,
@@ -95,6 +117,7 @@ grants = Table(
     *_plan_as_it_was(),
     Column("starts_at", UtcDateTime, nullable=False),
     Column("ends_at", UtcDateTime, nullable=False),
+    Column("days_taken", Integer, nullable=False, server_default="0"),  # the release before knows nothing of it
     CheckConstraint("starts_at <= ends_at", name="interval"),
 )
 
@@ -110,6 +133,8 @@ accesses = Table(
     Column("applied_rotation", Integer),
     Column("applied_until", UtcDateTime),
     Column("due_at", UtcDateTime),
+    # Since when the node does not hold what it should, whatever was tried; NULL when it does.
+    Column("behind_since", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("leased_until", UtcDateTime),
 )
@@ -140,6 +165,7 @@ messages = Table(
     Column("kind", String(32), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("due", UtcDateTime, nullable=False),
+    Column("waiting_since", UtcDateTime),
     Column("valid_until", UtcDateTime, nullable=False),
     Column("subject", Uuid, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -147,6 +173,39 @@ messages = Table(
     Column("finished_at", UtcDateTime),
     Column("dropped_because", String(64)),
 )
+
+# What the worker does at its hours, and when next.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("leased_until", UtcDateTime),
+)
+
+# Who has had a trial, as a keyed hash: it outlives the customer's erasure and tells nobody who it was.
+trials = Table(
+    "trials",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("taken_at", UtcDateTime, nullable=False, index=True),
+)
+
+# What operators did. Telegram delivers an update again when it got no answer: its id makes it happen once.
+operator_acts = Table(
+    "operator_acts",
+    metadata,
+    Column("update_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("operator_id", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+
+# What operators were told of as stuck, for as long as it is: once is enough.
+told_stuck = Table("told_stuck", metadata, Column("what", String(120), primary_key=True))
 
 key_secrets = Table(
     "key_secrets",
@@ -163,8 +222,15 @@ def _index_of_the_waiting(column: Column[Any], waiting: Any, *more: Column[Any])
 
 WAITING_INDEXES: Final = (
     _index_of_the_waiting(payments.c.check_at, payments.c.check_at.is_not(None)),
+    _index_of_the_waiting(payments.c.failing_since, payments.c.failing_since.is_not(None)),
+    _index_of_the_waiting(payments.c.attention, payments.c.attention.is_not(None)),
+    _index_of_the_waiting(refunds.c.opened_at, refunds.c.settled_at.is_(None)),
+    _index_of_the_waiting(customers.c.erase_at, customers.c.erase_at.is_not(None)),
+    _index_of_the_waiting(accesses.c.behind_since, accesses.c.behind_since.is_not(None)),
     _index_of_the_waiting(subscriptions.c.remind_at, subscriptions.c.remind_at.is_not(None)),
     _index_of_the_waiting(subscriptions.c.expire_at, subscriptions.c.expire_at.is_not(None)),
     _index_of_the_waiting(accesses.c.due_at, accesses.c.due_at.is_not(None)),
+    # Behind a gate that opens only one is tried: whether somebody is at it already is asked for each that is due.
+    _index_of_the_waiting(accesses.c.leased_until, accesses.c.leased_until.is_not(None)),
     _index_of_the_waiting(messages.c.priority, messages.c.finished_at.is_(None), messages.c.due),
 )

@@ -14,7 +14,7 @@ CALL_TIMEOUT: Final = 30
 
 
 class _Bot(AsyncTeleBot):
-    """The library's bot without two of its habits."""
+    """The library's bot without two of its habits, and with the number of the update on what it hands on."""
 
     @staticmethod
     async def close_session() -> None:
@@ -32,6 +32,15 @@ class _Bot(AsyncTeleBot):
         if raw and not updates:
             self.offset = raw[-1]["update_id"] + 1
         return updates
+
+    async def process_new_updates(self, updates: list[types.Update]) -> None:
+        """A handler sees only the message or the press: it finds there, as `update_id`, which delivery brought it."""
+        for update in updates:
+            carried: Any  # an attribute of ours on an object of the library's
+            for carried in (update.message, update.callback_query):
+                if carried is not None:
+                    carried.update_id = update.update_id
+        await super().process_new_updates(updates)
 
 
 def open_bot(token: str, api_url: str, proxy: str | None = None) -> AsyncTeleBot:

@@ -27,6 +27,8 @@ useTheme(launch.theme);
 tell("web_app_ready");
 tell("web_app_expand");
 document.addEventListener("click", tapped);
+document.addEventListener("input", typing);
+document.addEventListener("keydown", keyed);
 document.addEventListener("visibilitychange", lookNow);
 window.addEventListener("focus", lookNow);
 window.addEventListener("online", lookNow);
@@ -149,9 +151,29 @@ function home() {
   return go(() => ask("/app/home"));
 }
 
-/** @param {string} plan */
-async function buy(plan) {
-  const opened = await go(() => ask("/app/payments", { plan }), () => buy(plan));
+/** The field for the e-mail that the tax receipt goes to, where this screen has one. */
+function receiptField() {
+  return /** @type {HTMLInputElement | null} */ (main.querySelector("#receipt-to"));
+}
+
+/** Whether nothing is missing in that field; if something is, the customer is told right there. */
+function receiptIsAddressed() {
+  const field = receiptField();
+  if (!field || field.checkValidity()) return true;
+  field.setAttribute("aria-invalid", "true");
+  askForAddress(field);
+  return false;
+}
+
+/** @param {HTMLInputElement} field */
+function askForAddress(field) {
+  field.focus();
+  announcer.textContent = main.querySelector("#receipt-wrong")?.textContent ?? "";
+}
+
+/** @param {string} plan @param {string} [receipt_to] what stands in its field, where this screen has one */
+async function buy(plan, receipt_to = receiptField()?.value) {
+  const opened = await go(() => ask("/app/payments", { plan, receipt_to }), () => buy(plan, receipt_to));
   const link = fragment().dataset.payLink;
   // Still within the tap; where a browser does not think so, the button on this screen is the way.
   if (opened && link) open(link);
@@ -166,11 +188,15 @@ function show(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const changed = fragment().dataset.view !== template.content.querySelector("section")?.dataset.view;
+  const typed = receiptField()?.value;
   main.replaceChildren(...template.content.children);
   shown = html;
+  const field = receiptField();
+  if (field && typed) field.value = typed;
   document.documentElement.lang = fragment().lang || document.documentElement.lang;
   announcer.textContent = main.querySelector("[data-announce]")?.textContent ?? "";
   if (changed) window.scrollTo(0, 0);
+  if (field?.getAttribute("aria-invalid")) askForAddress(field);
   watch();
 }
 
@@ -234,7 +260,9 @@ async function look() {
     mine.looking = false;
     if (answer.status === 429) mine.pause = Math.max(mine.pause, answer.wait);
     const theirs = answer.status !== 429 && answer.status < 500;
-    if (theirs && answer.html !== shown) show(answer.html);
+    // Nobody likes to lose a half-written address.
+    const writing = document.activeElement?.matches("input");
+    if (theirs && answer.html !== shown && !writing) show(answer.html);
     else watch();
   } catch {
     // The screen stays true as it is; the next look may succeed.
@@ -262,11 +290,23 @@ function tapped(event) {
     return;
   }
   if (main.getAttribute("aria-busy")) return; // one order at a time
+  if (action === "buy" && !receiptIsAddressed()) return;
   element.classList.add("pressed");
   if (action === "buy" && plan) buy(plan);
+  else if (action === "trial") go(() => ask("/app/trial", {}));
   else if (action === "payment" && payment) go(() => ask(`/app/payments/${payment}`));
   else if (action === "home") home();
   else if (action === "retry") again();
+}
+
+/** @param {Event} event */
+function typing(event) {
+  if (event.target === receiptField()) receiptField()?.removeAttribute("aria-invalid");
+}
+
+/** The keyboard's "done" puts the keyboard away. @param {KeyboardEvent} event */
+function keyed(event) {
+  if (event.key === "Enter" && event.target === receiptField()) receiptField()?.blur();
 }
 
 /** @param {HTMLElement} button */

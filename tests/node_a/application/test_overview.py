@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from node_a.application.overview import PaymentStage
-from node_a.domain.customer import CustomerId, Language
+from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import NodeUnavailable, UnknownPayment, UnknownSubscription
 from node_a.domain.money import Money
 from node_a.domain.node import NodeState, Protocol
@@ -141,3 +141,20 @@ def test_the_link_gives_the_keys_and_every_wrong_token_the_same_refusal(shop: Sh
     for wrong in ("", "nonsense", stranger, rotated, token[:-1], token + "A"):
         with pytest.raises(UnknownSubscription):
             shop.open_link(wrong)
+
+
+@pytest.mark.parametrize("standing", [Standing.BANNED, Standing.DELETED])
+@pytest.mark.parametrize("had_keys", [True, False])
+def test_late_money_of_somebody_who_gets_no_days_promises_no_keys(
+    shop: ShopUnderTest, standing: Standing, had_keys: bool
+) -> None:
+    if had_keys:
+        shop.buys_and_gets()
+    payment = shop.buys()
+    with shop.database.open_ledger() as ledger:
+        ledger.customers.save(ledger.customers.locked(ANNA.id).now_in(standing))
+    shop.works()
+    assert shop.payment(payment).is_paid
+
+    for who in (ANNA.id, None):
+        assert shop.show_payment(payment.id, who, RUSSIAN).stage is PaymentStage.DISPUTED

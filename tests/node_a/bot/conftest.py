@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from structlog.testing import capture_logs
 from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
 from node_a.adapters.telegram.pace import Pace
 from node_a.application.statistics import ShowServers
-from node_a.bot import ShopBot
+from node_a.bot import Operations, ShopBot
 from node_a.domain.customer import CustomerId, Standing
 from node_a.wording.wording import Wording
 from tests.builders import ANNA
+from tests.fakes.operations import Operations as OperatorsUseCases
 from tests.fakes.shop import ShopUnderTest
 from tests.sandbox.telegram.conftest import TOKEN, Telegram, telegram
 
@@ -70,6 +72,18 @@ class Chat:
 
         return await asyncio.wait_for(look(), PATIENCE)
 
+    async def presses(self, action: str, user: int = ANNA.id, message: int | None = None) -> str:
+        """A button of the newest letter, or of another one; returns what was shown for a moment."""
+        shown = message or (await self.telegram.messages(user))[-1]["message_id"]
+        pressed = await self.telegram.post(f"chats/{user}/callbacks", message_id=shown, data=action)
+        path = f"chats/{user}/callbacks/{pressed['callback_query_id']}?wait={PATIENCE}"
+        answered = await self.telegram.get(path)
+        assert answered["answered"]
+        return str(answered["text"])
+
+    async def newest(self, user: int = ANNA.id) -> dict[str, Any]:
+        return (await self.telegram.messages(user))[-1]
+
     async def until_called(self, method: str, times: int = 1) -> list[dict[str, Any]]:
         """The calls of a method, once there were so many."""
 
@@ -99,6 +113,11 @@ def a_shop_bot(shop: ShopUnderTest, telegram: Telegram, token: str = TOKEN, **ch
         "show_servers": ShowServers(
             read_ledger=shop.database.read_ledger, nodes=[shop.domain_node], clock=lambda: shop.now
         ),
+        "take_trial": shop.take_trial,
+        "trial_available": shop.trial_available,
+        "request_erasure": shop.request_erasure,
+        "operations": operations_of(shop),
+        "clock": lambda: datetime.now(UTC),  # as Telegram's, whose letters are dated by it
         "wording": WORDING,
         "messenger": TelegramMessenger(client, APP_URL, Pace(burst_to_one=100, burst=100)),
         "in_thread": in_thread,
@@ -107,6 +126,20 @@ def a_shop_bot(shop: ShopUnderTest, telegram: Telegram, token: str = TOKEN, **ch
         "sleep": shortly,
     }
     return ShopBot(**needs | changes)
+
+
+def operations_of(shop: ShopUnderTest) -> Operations:
+    use_cases = OperatorsUseCases(shop)
+    return Operations(
+        list_stuck=use_cases.stuck,
+        retry=use_cases.retry,
+        handle_money=use_cases.handle_money,
+        find=use_cases.find,
+        grant=use_cases.grant,
+        refund=use_cases.refund,
+        ban=use_cases.ban,
+        unban=use_cases.unban,
+    )
 
 
 @asynccontextmanager

@@ -198,3 +198,13 @@ async def test_a_banned_customer_gets_only_help_with_money(
     await reception.receives(kind)
 
     assert reception.sent == ([f"hello {ANNA.id} in ru"] if is_answered else [WORDING.banned(RU).html])
+
+
+@pytest.mark.parametrize(("kind", "is_answered"), [("/my", False), ("/start", False), ("/paysupport", True)])
+async def test_whoever_is_being_deleted_is_told_so(reception: ReceptionUnderTest, kind: str, is_answered: bool) -> None:
+    with reception.shop.database.open_ledger() as ledger:
+        ledger.customers.save(replace(ANNA, standing=Standing.DELETED))
+
+    await reception.receives(kind)
+
+    assert reception.sent == ([f"hello {ANNA.id} in ru"] if is_answered else [WORDING.being_erased(RU).html])

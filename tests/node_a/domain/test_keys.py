@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node_a.domain.access import AccessId, WantedAccess, user_name
+from node_a.domain.customer import CustomerId
 from node_a.domain.keys import KeyRing, key_link, subscription_named_by
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import Subscription, SubscriptionId
@@ -25,6 +26,7 @@ def test_the_derivation_never_changes() -> None:
     assert RING.credential(SUBSCRIPTION, DE1, Protocol.SHADOWSOCKS) == "mHOgDau2qR2tH5j8el1RZQ=="
     assert RING.link_token(SUBSCRIPTION) == "G04oui-hQdKIPwAW08ykJ0Dix5ciKEmlPSBRJfbmWtI"
     assert RING.check_value(1) == "f09344a727832a9c"
+    assert [hash[:16] for hash in RING.trial_hashes(ANNA.id)] == ["e0235c3551305e16", "f27828da10e273cc"]
 
 
 def test_the_vless_id_is_a_version_4_uuid() -> None:
@@ -133,3 +135,13 @@ def test_a_user_name_is_of_the_set_that_is_safe_everywhere() -> None:
 
 def test_a_ring_of_one_secret_works() -> None:
     assert KeyRing({7: b"x" * 32}).newest == 7
+
+
+def test_a_trial_is_remembered_by_a_hash_of_each_secret_the_newest_first() -> None:
+    assert RING.trial_hashes(ANNA.id) == [
+        *KeyRing({2: RING.secrets[2]}).trial_hashes(ANNA.id),
+        *KeyRing({1: RING.secrets[1]}).trial_hashes(ANNA.id),
+    ]
+    everybodys = [hash for id in (1, 2, 12, 21) for hash in RING.trial_hashes(CustomerId(id))]
+    assert len(set(everybodys)) == 8
+    assert {len(hash) for hash in everybodys} == {64}

@@ -10,15 +10,19 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import structlog
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from node_a.application.overview import PaymentStage
+from node_a.domain.customer import Standing
 from node_a.domain.errors import ProviderUnavailable
 from sandbox.telegram.init_data import THEMES
 from tests.node_a.web.serving import served
-from tests.node_a.web.shop import FakeShop, a_subscription, init_data
+from tests.node_a.web.shop import TRIAL, FakeShop, a_subscription, init_data
 
 _SCREENS = ("new", "active", "active-many", "expired", "offline", "provider", "outside", *PaymentStage)
+_OF_TRIALS = ("trial", "trial-preparing", "trial-ready", "trial-refused", "trial-again")
+_OF_RECEIPTS = ("receipt", "receipt-known", "receipt-wrong", "receipt-trial")
+_OF_STANDING = ("banned", "being-erased")
 
 
 def launch(base: str, language: str, theme: str | None) -> str:
@@ -38,10 +42,41 @@ def _shop(screen: str) -> FakeShop:
         shop.subscription = a_subscription(days=-3)
     elif screen == "provider":
         shop.failing["open_payment"] = ProviderUnavailable("silent")
+    elif screen in _OF_STANDING:
+        shop.standing = Standing.BANNED if screen == "banned" else Standing.DELETED
+    elif screen in {*_OF_TRIALS, "receipt-trial"}:
+        shop.trial = TRIAL
     elif screen in set(PaymentStage):
         paid = screen in {PaymentStage.READY, PaymentStage.PREPARING, PaymentStage.SLOW}
         shop.stage(PaymentStage(screen), a_subscription(days=30) if paid else None)
+    shop.receipts = screen in _OF_RECEIPTS
+    if screen == "receipt-known":
+        shop.last_address = "anna.konstantinopolskaya@example.com"
     return shop
+
+
+def _taps(page: Page, shop: FakeShop, screen: str) -> None:
+    """What leads from home to this screen."""
+    if screen == "provider":
+        page.get_by_test_id("plan-month").click()
+        page.get_by_test_id("problem").wait_for()
+    elif screen == "receipt-wrong":
+        page.get_by_test_id("receipt-to").fill("anna@example")
+        page.get_by_test_id("plan-month").click()
+        page.get_by_test_id("receipt-wrong").wait_for()
+    elif screen in {"trial-preparing", "trial-ready", "trial-again"}:
+        page.get_by_test_id("take-trial").click()
+        page.get_by_test_id("stage").wait_for()
+        if screen == "trial-ready":
+            shop.subscription = a_subscription(days=3)
+            page.get_by_test_id("key").first.wait_for()
+        elif screen == "trial-again":
+            page.get_by_role("button").click()
+            page.get_by_test_id("home").wait_for()
+    elif screen == "trial-refused":
+        shop.trial = None
+        page.get_by_test_id("take-trial").click()
+        page.get_by_test_id("problem").wait_for()
 
 
 def _take(browser: Browser, folder: Path, screen: str, language: str, scheme: str, width: int, themed: bool) -> None:
@@ -58,9 +93,7 @@ def _take(browser: Browser, folder: Path, screen: str, language: str, scheme: st
                 page.route("**/app/home", lambda route: route.abort())
             page.goto(address)
             page.locator("#screen [data-view]").wait_for()
-            if screen == "provider":
-                page.get_by_test_id("plan-month").click()
-                page.get_by_test_id("problem").wait_for()
+            _taps(page, shop, screen)
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 print(f"{screen} {language} {width}: {wide} px wide")
@@ -75,7 +108,7 @@ def main(folder: Path) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for screen in _SCREENS:
+        for screen in (*_SCREENS, *_OF_TRIALS, *_OF_RECEIPTS, *_OF_STANDING):
             for language, scheme, width, themed in (
                 ("ru", "light", 390, True),
                 ("ru", "dark", 320, True),

@@ -18,7 +18,7 @@ from tests.node_a.web.shop import FakeShop
 THREADS = 4
 
 
-def hang_opening(customer_id: CustomerId, plan_code: str) -> Payment:
+def hang_opening(customer_id: CustomerId, plan_code: str, receipt_to: str | None) -> Payment:
     os.write(1, b"opening\n")  # in one piece: two threads may say it at once
     time.sleep(60)
     raise AssertionError("the test has ended long ago")

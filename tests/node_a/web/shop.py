@@ -14,13 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView
-from node_a.domain.customer import Customer, CustomerId, Language
-from node_a.domain.errors import UnknownPayment, UnknownPlan, UnknownSubscription
+from node_a.domain.customer import Customer, CustomerId, Language, Standing
+from node_a.domain.errors import ReceiptAddressNeeded, TrialRefused, UnknownPayment, UnknownPlan, UnknownSubscription
 from node_a.domain.keys import Key
 from node_a.domain.money import Money
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.payment import Payment, PaymentId, PaymentState, Shop
 from node_a.domain.plan import Plan
+from node_a.domain.receipt import receipt_address
 from node_a.domain.subscription import SubscriptionState
 from node_a.web import Web, create_app
 
@@ -39,6 +40,7 @@ PLANS = {
         Plan("year", 365, Money(179900)),
     )
 }
+TRIAL = Plan("trial", 3, Money(0), 10 * 10**9)
 
 
 def signed(fields: dict[str, str], token: str = BOT_TOKEN) -> str:
@@ -103,9 +105,15 @@ class FakeShop:
     open_to_pay: Payment | None = None
     opened_at_stage: PaymentStage = PaymentStage.WAITING
     pay_link: str = "https://pay.test/{number}"
+    standing: Standing = Standing.GOOD
+    receipts: bool = False
+    last_address: str | None = None
+    receipts_to: list[str | None] = field(default_factory=list)
+    trial: Plan | None = None
     failing: dict[str, Exception] = field(default_factory=dict)
     payments: dict[PaymentId, PaymentView] = field(default_factory=dict)
     registered: list[CustomerId] = field(default_factory=list)
+    refund_nudges: list[str | None] = field(default_factory=list)
     nudges: list[tuple[PaymentId | None, str | None]] = field(default_factory=list)
 
     def fail(self, name: str) -> None:
@@ -121,17 +129,32 @@ class FakeShop:
     def register(self, id: CustomerId, language_code: str | None) -> Customer:
         self.fail("register")
         self.registered.append(id)
-        return Customer(id, Language.best_for(language_code, self.default_language))
+        return Customer(id, Language.best_for(language_code, self.default_language), self.standing)
 
-    def open_payment(self, customer_id: CustomerId, plan_code: str) -> Payment:
+    def open_payment(self, customer_id: CustomerId, plan_code: str, receipt_to: str | None) -> Payment:
         self.fail("open_payment")
         if plan_code not in PLANS:
             raise UnknownPlan(plan_code)
+        if self.receipts and receipt_address(receipt_to) is None:
+            raise ReceiptAddressNeeded("no address")
+        self.receipts_to.append(receipt_to)
         number = len(self.payments) + 1
         payment = replace(a_payment(number, customer_id, PLANS[plan_code]), link=self.pay_link.format(number=number))
         subscription = a_subscription() if self.opened_at_stage is PaymentStage.READY else None
         self.payments[payment.id] = PaymentView(payment, self.opened_at_stage, subscription)
         return payment
+
+    def last_receipt_address(self, customer_id: CustomerId) -> str | None:
+        return self.last_address
+
+    def trial_available(self, customer_id: CustomerId) -> Plan | None:
+        return self.trial
+
+    def take_trial(self, customer_id: CustomerId) -> None:
+        self.fail("take_trial")
+        if self.trial is None:
+            raise TrialRefused("no trial for this customer")
+        self.trial, self.subscription = None, a_subscription(days=3, preparing=2, keys=())
 
     def show_subscription(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:
         self.fail("show_subscription")
@@ -153,8 +176,9 @@ class FakeShop:
             raise UnknownSubscription("unknown")
         return self.subscription
 
-    def nudge(self, id: PaymentId | None, provider_id: str | None) -> bool:
+    def nudge(self, id: PaymentId | None, provider_id: str | None, about_a_refund: bool) -> bool:
         self.fail("nudge")
+        self.refund_nudges += [provider_id] if about_a_refund else []
         self.nudges.append((id, provider_id))
         return id in self.payments
 
@@ -192,6 +216,10 @@ class FakeShop:
             show_payment=self.show_payment,
             open_link=self.open_link,
             nudge=self.nudge,
+            receipts=self.receipts,
+            last_receipt_address=self.last_receipt_address,
+            trial_available=self.trial_available,
+            take_trial=self.take_trial,
         )
         return replace(needs, **changes)
 

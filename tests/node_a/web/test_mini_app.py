@@ -9,11 +9,13 @@ import pytest
 from werkzeug.test import TestResponse
 
 from node_a.application.overview import PaymentStage, PaymentView
+from node_a.domain.customer import Standing
 from node_a.domain.errors import (
     CustomerBanned,
     LedgerUnavailable,
     PaymentRefused,
     ProviderUnavailable,
+    UnknownCustomer,
 )
 from tests.node_a.web.shop import (
     ANNA,
@@ -21,6 +23,7 @@ from tests.node_a.web.shop import (
     NOW,
     PLANS,
     SHADOWSOCKS,
+    TRIAL,
     VLESS,
     FakeShop,
     a_payment,
@@ -278,3 +281,27 @@ def test_requests_with_forged_init_data_use_nobodys_limit() -> None:
     forged = {"Authorization": f"tma {init_data()}x"}
     assert {client.get("/app/home", headers=forged).status_code for _ in range(40)} == {401}
     assert client.get("/app/home", headers=tma()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("standing", "name", "sentence"),
+    [(Standing.BANNED, "banned", "closed for you"), (Standing.DELETED, "being-erased", "is being erased")],
+)
+def test_whoever_may_not_use_the_shop_sees_why_and_nothing_else(standing: Standing, name: str, sentence: str) -> None:
+    shop = FakeShop(standing=standing, subscription=a_subscription(), trial=TRIAL)
+    id = shop.stage(PaymentStage.READY, a_subscription())
+    client = shop.client()
+    answers = [client.get(path, headers=tma()) for path in ("/app/home", f"/app/payments/{id}", "/app/trial")]
+    answers += [client.post(path, json={"plan": "month"}, headers=tma()) for path in ("/app/payments", "/app/trial")]
+    for answer in answers:
+        assert (answer.status_code, problem(answer)) == (403, name)
+        assert sentence in answer.text
+        for trace in ("vless://", LINK_TOKEN, "data-poll-path"):
+            assert trace not in answer.text
+    assert (len(shop.payments), shop.trial) == (1, TRIAL)
+
+
+def test_who_is_erased_between_being_let_in_and_being_served_is_told_so() -> None:
+    shop = FakeShop(failing={"open_payment": UnknownCustomer("7")})
+    answer = shop.client().post("/app/payments", json={"plan": "month"}, headers=tma())
+    assert (answer.status_code, problem(answer)) == (403, "being-erased")

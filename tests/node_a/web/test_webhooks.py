@@ -32,6 +32,7 @@ def test_a_payments_event_is_a_nudge(event: str) -> None:
     shop.stage(PaymentStage.WAITING)
     assert send(shop.client(), notification(event)) == 200
     assert shop.nudges == [(OURS, "provider-1")]
+    assert not shop.refund_nudges
 
 
 def test_a_refunds_event_nudges_its_payment() -> None:
@@ -39,6 +40,7 @@ def test_a_refunds_event_nudges_its_payment() -> None:
     body = notification("refund.succeeded", id="refund-1", payment_id="provider-1", metadata={"payment_id": str(OURS)})
     assert send(shop.client(), body) == 200
     assert shop.nudges == [(None, "provider-1")]
+    assert shop.refund_nudges == ["provider-1"]
 
 
 @pytest.mark.parametrize("metadata", [None, {}, [], {"payment_id": 7}, {"payment_id": "not ours"}])

@@ -1,5 +1,6 @@
 """Both languages say everything that the sources ask for, and nothing else."""
 
+import ast
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from babel.messages.pofile import read_po
 
 from node_a.domain.customer import Language
 from node_a.wording.extraction import (
+    NODE_A,
     WORDING,
     Sentence,
     brought_up_to_date,
@@ -154,3 +156,18 @@ def test_the_command_brings_both_files_up_to_date_and_names_what_is_missing(
     untranslated, translated = 'msgid "Brand new"\nmsgstr ""', 'msgid "Brand new"\nmsgstr "Новое"'
     file.write_text(file.read_text(encoding="utf-8").replace(untranslated, translated), encoding="utf-8")
     assert update(tmp_path, tmp_path) == 0
+
+
+def test_no_sentence_hides_where_it_is_not_looked_for(sentences: list[Sentence]) -> None:
+    """Inside an f-string, for one: Babel does not see it there, and it would stay English for everybody."""
+    found = {key(sentence) for sentence in sentences}
+    asked_for: set[str] = set()
+    for file in NODE_A.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="gettext" | "ngettext"), args=[ast.Constant(value=str(said)), *_]
+                ):
+                    asked_for.add(said)
+    assert len(asked_for) > 80
+    assert asked_for - found == set()

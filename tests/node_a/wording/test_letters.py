@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from node_a.application.notices import Ended, EndsSoon, KeysReady, PaymentDeclined, PaymentReceived
-from node_a.application.ports import AppButton, CopyButton, Letter
+from node_a.application.notices import Ended, EndsSoon, KeysReady, PaymentDeclined, PaymentReceived, Refunded
+from node_a.application.ports import AppButton, Letter
 from node_a.domain.customer import Language
 from node_a.domain.node import NodeState
+from node_a.domain.payment import PaymentState
 from node_a.domain.subscription import SubscriptionState
 from node_a.wording.qr import qr_picture
 from node_a.wording.wording import Wording
-from sandbox.telegram.entities import read_html, utf16_length
 from tests.builders import MONTH, NOW, YEAR, a_node, a_payment
-from tests.node_a.wording.views import LINK, a_key, a_server, a_view
+from tests.node_a.wording.reading import assert_telegram_takes, copied, text
+from tests.node_a.wording.views import LINK, a_key, a_refund, a_server, a_view
 
 RU, EN = Language.RUSSIAN, Language.ENGLISH
 WORDING = Wording("Q<ent> & Co", "@qent_support")
@@ -47,21 +49,17 @@ LETTERS: dict[str, Callable[[Language], list[Letter]]] = {
     "slow down": lambda language: [WORDING.slow_down(language)],
     "out of order": lambda language: [WORDING.out_of_order(language)],
     "banned": lambda language: [WORDING.banned(language)],
+    "being erased": lambda language: [WORDING.being_erased(language)],
+    "before deleting": lambda language: [WORDING.ask_before_deleting(language)],
+    "an old question": lambda language: [WORDING.question_too_old(language)],
+    "nothing deleted": lambda language: [WORDING.nothing_deleted(language)],
+    "last word": lambda language: [WORDING.last_word(language)],
+    "welcome with a trial": lambda language: [WORDING.welcome(language, MONTH)],
+    "trial begun": lambda language: [WORDING.trial_begun(YEAR, language)],
+    "trial is for the new": lambda language: [WORDING.trial_is_for_the_new(language)],
+    "no trial now": lambda language: [WORDING.no_trial_now(language)],
+    "refunded": lambda language: [WORDING.compose(Refunded(a_refund(), a_payment(), NOW), language)],
 }
-
-
-def text(letter: Letter) -> str:
-    """As the customer reads it, with ordinary spaces."""
-    return read_html(letter.html)[0].replace("\u00a0", " ")
-
-
-def copied(letter: Letter) -> list[str]:
-    """What a tap copies: from the text and by buttons."""
-    shown, entities = read_html(letter.html)
-    units = shown.encode("utf-16-le")
-    spans = [(e["offset"] * 2, (e["offset"] + e["length"]) * 2) for e in entities if e["type"] == "code"]
-    in_text = [units[start:end].decode("utf-16-le") for start, end in spans]
-    return in_text + [button.text for button in letter.buttons if isinstance(button, CopyButton)]
 
 
 @pytest.mark.parametrize("language", Language)
@@ -70,14 +68,7 @@ def test_telegram_takes_the_letter(name: str, language: Language) -> None:
     letters = LETTERS[name](language)
     assert letters
     for letter in letters:
-        shown, entities = read_html(letter.html)  # raises what Telegram refuses
-        assert 0 < utf16_length(shown) <= (1024 if letter.picture else 4096)
-        assert {entity["type"] for entity in entities} <= {"bold", "code"}
-        assert "%(" not in shown
-        for button in letter.buttons:
-            assert 0 < len(button.label) <= 32
-            if isinstance(button, CopyButton):
-                assert 0 < len(button.text) <= 256
+        assert_telegram_takes(letter)
 
 
 @pytest.mark.parametrize("name", LETTERS)
@@ -217,6 +208,21 @@ def test_figures_that_could_not_be_had_are_left_out() -> None:
 def test_a_server_not_seen_lately_is_not_called_healthy() -> None:
     not_seen = replace(NOT_SEEN, node=a_node("de2", state=NodeState.DRAINING))
     assert "давно не проверялся" in text(WORDING.servers([not_seen], True, RU))
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "state", "sentence"),
+    [
+        (NOW, PaymentState.PAID, "Подписка теперь действует до 22 ноября 2026, 15:00 МСК."),
+        (None, PaymentState.PAID, "Подписка на этом закончилась."),
+        (None, PaymentState.DISPUTED, "Деньги отправлены туда"),
+    ],
+)
+def test_money_back_says_how_much_and_until_when(ends_at: datetime | None, state: PaymentState, sentence: str) -> None:
+    letter = text(WORDING.compose(Refunded(a_refund(), a_payment(state=state), ends_at), RU))
+    assert "Возврат денег: 50,50 ₽" in letter
+    assert sentence in letter
+    assert ("Подписка" in letter) == sentence.startswith("Подписка")
 
 
 @pytest.mark.parametrize("language", Language)

@@ -3,13 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from node_a.application.overview import LabelledKey, SubscriptionView
 from node_a.application.statistics import ServerView
 from node_a.domain.keys import Key, key_link
+from node_a.domain.money import Money
 from node_a.domain.node import NodeObservation, Protocol
+from node_a.domain.refund import Refund, RefundId, RefundState
 from node_a.domain.subscription import SubscriptionState
-from tests.builders import DAY, MONTH, NOW, a_node
+from tests.builders import DAY, MONTH, NOW, a_node, a_payment
 
 LINK = "https://shop.example.org/sub/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -32,6 +35,11 @@ def a_view(**changes: Any) -> SubscriptionView:
         link=LINK,
     )
     return replace(view, **changes)
+
+
+def a_refund(**changes: Any) -> Refund:
+    refund = Refund(RefundId(UUID(int=9)), a_payment().id, Money(5_050), NOW, state=RefundState.DONE)
+    return replace(refund, **changes)
 
 
 def a_server(seconds_ago: int = 15, **changes: Any) -> ServerView:

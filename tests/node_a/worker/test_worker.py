@@ -12,6 +12,7 @@ from sqlalchemy import text
 from node_a.adapters.threads import Threads
 from node_a.application.ports import Activity
 from node_a.application.statistics import ObserveNodes, ShowServers
+from node_a.bootstrap import PROVIDER_THREADS
 from node_a.domain.errors import LedgerUnavailable, NodeRefused, NodeUnavailable
 from node_a.domain.money import Money
 from node_a.domain.node import NodeCode, NodeState
@@ -19,6 +20,7 @@ from node_a.worker.desk import Desk
 from node_a.worker.desks import desks
 from node_a.worker.worker import Worker
 from tests.builders import DAY, a_node
+from tests.databases import on_both
 from tests.fakes.shop import ShopUnderTest
 
 
@@ -37,12 +39,15 @@ def a_worker(shop: ShopUnderTest, **changes: Any) -> Worker:
         "agenda": shop.agenda,
         "desks": desks(
             settle=shop.settle_payment,
+            settle_refunds=shop.settle_refunds,
             provide=shop.provide_access,
             deliver=shop.deliver_message,
             remind=shop.remind_customer,
             expire=shop.expire_subscription,
+            erase=shop.erase_customer,
+            jobs={},
             ledger=ledger,
-            in_provider_thread=threads.run,
+            in_provider_thread=Threads("worker-test-provider", PROVIDER_THREADS).run,
             in_thread=threads.run,
             clock=lambda: shop.now,
         ),
@@ -54,6 +59,7 @@ def a_worker(shop: ShopUnderTest, **changes: Any) -> Worker:
     return Worker(**parts)
 
 
+@on_both
 async def test_a_purchase_is_noticed_by_its_commit_alone_and_runs_to_the_keys(shop: ShopUnderTest) -> None:
     """The tick is an hour away: only the watch on the database can wake anybody."""
     stopping = asyncio.Event()

@@ -166,3 +166,14 @@ async def test_message_ids_count_in_each_chat(telegram: Telegram) -> None:
     await telegram.write("again")
     assert [message["message_id"] for message in await telegram.messages()] == [1, 2]
     assert [message["message_id"] for message in await telegram.messages(USER + 1)] == [1]
+
+
+async def test_commands_for_one_chat_need_that_chat(telegram: Telegram) -> None:
+    scope, commands = {"type": "chat", "chat_id": USER}, [{"command": "stuck", "description": "What needs you"}]
+    refused = await telegram.refusal("setMyCommands", commands=commands, scope=scope)
+    assert refused == "400 Bad Request: chat not found"
+
+    await telegram.write()
+    assert await telegram.result("setMyCommands", commands=commands, scope=scope)
+    assert (await telegram.get(f"chats/{USER}/bot"))["commands"] == commands
+    assert (await telegram.get(f"chats/{USER + 1}/bot"))["commands"] == []

@@ -77,6 +77,22 @@ class RunningYooKassa:
         paid: Json = self.control(f"/payments/{payment_id}/pay", {})
         return paid
 
+    def refund_by_hand(self, payment_id: str, value: str | None = None) -> Json:
+        """As somebody does in the shop's account; all that is left without a value."""
+        body = {} if value is None else {"amount": {"value": value, "currency": "RUB"}}
+        refund: Json = self.control(f"/payments/{payment_id}/refund", body)
+        return refund
+
+    def let_refunds_become(self, fate: str) -> None:
+        self.control("/refunds", {"become": fate})
+
+    def finish_refund(self, refund_id: str, fate: str, reason: str = "insufficient_funds") -> Json:
+        refund: Json = self.control(f"/refunds/{refund_id}/finish", {"status": fate, "reason": reason})
+        return refund
+
+    def require_receipts(self) -> None:
+        self.control("/receipts", {"required": True})
+
     def advance(self, seconds: float) -> None:
         self.control("/clock", {"advance_seconds": seconds})
 

@@ -1,31 +1,24 @@
-"""What SQLite needs before it may hold money."""
+"""What a database needs before it may hold money, and how its failures are told."""
 
 import multiprocessing
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, select, text
 
-from node_a.adapters.database.engine import READ_ONLY, UtcDateTime, open_engine
+from node_a.adapters.database.engine import UtcDateTime, open_engine, reading
 from node_a.adapters.database.ledger import Database
-from node_a.adapters.database.migration import migrate
 from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.errors import LedgerUnavailable
 from tests.builders import ANNA, NOW
+from tests.databases import on_sqlite
 
 moments = Table("moments", MetaData(), Column("id", Integer, primary_key=True), Column("at", UtcDateTime))
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'shop.db'}")
-    yield engine
-    engine.dispose()
-
-
+@on_sqlite
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)]
 )
@@ -59,8 +52,19 @@ def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
     moments.metadata.create_all(engine)
     with engine.begin() as writer:
         writer.execute(insert(moments).values(at=NOW))
-        with engine.execution_options(**{READ_ONLY: True}).begin() as reader:
+        with reading(engine).begin() as reader:
             assert reader.execute(select(moments)).all() == []
+
+
+def test_a_reader_sees_one_moment_of_the_database(engine: Engine) -> None:
+    """Else the subscription and its keys could be of before and after a renewal."""
+    moments.metadata.create_all(engine)
+    with reading(engine).begin() as reader:
+        assert reader.execute(select(moments)).all() == []
+        with engine.begin() as writer:
+            writer.execute(insert(moments).values(at=NOW))
+
+        assert reader.execute(select(moments)).all() == []
 
 
 def _add_ones(path: str, times: int) -> None:
@@ -72,6 +76,7 @@ def _add_ones(path: str, times: int) -> None:
     engine.dispose()
 
 
+@on_sqlite
 def test_four_processes_that_read_and_write_lose_nothing(tmp_path: Path, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE counter (value INTEGER)"))
@@ -89,8 +94,8 @@ def test_four_processes_that_read_and_write_lose_nothing(tmp_path: Path, engine:
         assert connection.execute(text("SELECT value FROM counter")).scalar_one() == 160
 
 
+@on_sqlite
 def test_a_full_disk_is_said_in_our_words_and_stores_nothing(tmp_path: Path, engine: Engine) -> None:
-    migrate(engine)
     database = Database(engine)
     engine.dispose()
     with engine.connect() as connection:
@@ -115,8 +120,8 @@ def event_for_every_connection(engine: Engine, statement: str) -> None:
     event.listen(engine, "connect", lambda connection, _: connection.execute(statement))
 
 
+@on_sqlite
 def test_a_database_locked_by_somebody_else_is_said_in_our_words(tmp_path: Path, engine: Engine) -> None:
-    migrate(engine)
     database = Database(engine)
     event_for_every_connection(engine, "PRAGMA busy_timeout = 50")
     other = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
@@ -128,7 +133,6 @@ def test_a_database_locked_by_somebody_else_is_said_in_our_words(tmp_path: Path,
 
 
 def test_an_error_inside_stores_nothing(engine: Engine) -> None:
-    migrate(engine)
     database = Database(engine)
 
     def fail() -> None:

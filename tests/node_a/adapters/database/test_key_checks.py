@@ -1,6 +1,7 @@
 """Secrets that keys in use are made from are never swapped unnoticed; all others are nobody's business."""
 
 import sqlite3
+import threading
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,9 @@ from node_a.adapters.database.key_checks import remember_secrets, wrong_secrets
 from node_a.adapters.database.tables import key_secrets, subscriptions
 from node_a.domain.keys import KeyRing
 from tests.builders import ANNA, RING
+from tests.databases import on_postgresql, on_sqlite
 from tests.fakes.shop import ShopUnderTest
+from tests.node_a.adapters.database.test_side_by_side import start_and_wait_for_it_to_wait
 
 ONLY_THE_FIRST = KeyRing({1: RING.secrets[1]})
 SECOND_CHANGED = KeyRing({1: RING.secrets[1], 2: b"not the one that made the keys"})
@@ -72,6 +75,7 @@ def test_what_is_remembered_of_a_secret_in_use_never_changes(shop: ShopUnderTest
     assert remembered(shop)[2] == RING.check_value(2)
 
 
+@on_sqlite
 def test_looking_writes_nothing_and_waits_for_nobody(shop: ShopUnderTest) -> None:
     remember_secrets(shop.engine, RING)
     before = remembered(shop)
@@ -85,6 +89,20 @@ def test_looking_writes_nothing_and_waits_for_nobody(shop: ShopUnderTest) -> Non
     writer.close()
 
     assert remembered(shop) == before
+
+
+@on_postgresql
+def test_keys_that_are_being_made_at_this_moment_count_as_in_use(shop: ShopUnderTest) -> None:
+    remember_secrets(shop.engine, RING)
+    shop.registers()
+    remembering = threading.Thread(target=lambda: remember_secrets(shop.engine, SECOND_CHANGED))
+    with shop.engine.begin() as connection:
+        values = {"id": uuid4(), "customer_id": ANNA.id, "secret_number": 2, "rotation": 0, "revision": 1}
+        connection.execute(insert(subscriptions).values(values))
+        start_and_wait_for_it_to_wait(shop.engine, remembering)
+    remembering.join(20)
+
+    assert remembered(shop)[2] == RING.check_value(2)
 
 
 def test_new_secrets_are_remembered_by_whoever_is_first(shop: ShopUnderTest) -> None:

@@ -1,16 +1,12 @@
-"""The ledger: leases, uniqueness, and what is due."""
+"""The ledger: leases, uniqueness, gates."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
-from node_a.adapters.database.agenda import SqlAgenda
-from node_a.application.ports import Activity
 from node_a.domain.customer import Customer, CustomerId, Language
-from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.grant import GrantId
 from node_a.domain.message import Message, MessageId
 from node_a.domain.node import NodeCode, NodeObservation, Protocol
@@ -133,7 +129,7 @@ def test_a_gate_counts_one_failure_however_many_attempts_were_under_way(shop: Sh
     with shop.database.open_ledger() as ledger:
         ledger.nodes.observed({NodeCode("de1"): NodeObservation(NOW, True, False, cpu_percent=7.5, problem="agent")})
         for _ in range(5):
-            ledger.nodes.gate_closed(NodeCode("de1"), Protocol.VLESS, NOW)
+            ledger.nodes.gate_closed(NodeCode("de1"), Protocol.VLESS, NOW, 0.5)
 
     with shop.ledger() as ledger:
         [record] = ledger.nodes.all()
@@ -146,79 +142,9 @@ def test_a_gate_stays_closed_longer_each_time_and_at_most_a_minute(shop: ShopUnd
     with shop.database.open_ledger() as ledger:
         ledger.nodes.observed({NodeCode("de1"): NodeObservation(NOW, False, False)})
         for _ in range(7):
-            ledger.nodes.gate_closed(NodeCode("de1"), Protocol.VLESS, now)
+            ledger.nodes.gate_closed(NodeCode("de1"), Protocol.VLESS, now, 0.5)
             closed_until = ledger.nodes.all()[0].gates[Protocol.VLESS]
             pauses.append((closed_until - now).total_seconds())
             now = closed_until
 
     assert pauses == [2, 4, 8, 16, 32, 60, 60]
-
-
-def test_the_agenda_knows_what_is_due_and_writes_nothing(shop: ShopUnderTest) -> None:
-    assert shop.agenda.due(NOW) == frozenset()
-
-    shop.buys()
-    assert shop.agenda.due(NOW) == {Activity.SETTLE}
-    shop.settles()
-    assert shop.agenda.due(NOW) == {Activity.PROVIDE}
-    shop.provides()
-    assert shop.agenda.due(NOW) == {Activity.DELIVER}
-    shop.delivers()
-    shop.passes(timedelta(seconds=2))
-    assert shop.agenda.due(shop.now) == {Activity.DELIVER}  # "payment received", which nobody needs any more
-    shop.delivers()
-
-    assert shop.agenda.due(NOW + timedelta(minutes=1)) == frozenset()
-    assert shop.agenda.due(NOW + 27 * DAY) == {Activity.REMIND}
-    assert shop.agenda.due(NOW + 30 * DAY) == {Activity.REMIND, Activity.EXPIRE}
-
-
-def test_the_agenda_notices_every_commit_and_only_commits(shop: ShopUnderTest) -> None:
-    shop.agenda.changed()
-    assert not shop.agenda.changed()
-    shop.agenda.due(NOW)
-    assert not shop.agenda.changed()
-
-    shop.registers()
-
-    assert shop.agenda.changed()
-    assert not shop.agenda.changed()
-
-
-def test_watching_keeps_nobody_from_writing(shop: ShopUnderTest) -> None:
-    """It once held a transaction open, and with it the whole database."""
-    shop.agenda.changed()
-    with shop.engine.connect() as connection:
-        connection.execute(text("PRAGMA busy_timeout = 50"))
-        connection.commit()
-
-    shop.registers()
-
-    assert shop.agenda.changed()
-
-
-def test_an_agenda_that_cannot_be_read_says_so(shop: ShopUnderTest) -> None:
-    with shop.engine.begin() as connection:
-        connection.execute(text("DROP TABLE messages"))
-
-    with pytest.raises(LedgerUnavailable):
-        SqlAgenda(shop.engine).due(NOW)
-
-
-def test_a_watch_that_breaks_is_said_in_our_words_and_begun_again(shop: ShopUnderTest) -> None:
-    broken = False
-    shop.engine.dispose()
-    event.listen(shop.engine, "connect", lambda connection, _: connection.set_progress_handler(lambda: broken, 1))
-    agenda = SqlAgenda(shop.engine)
-    assert agenda.changed()
-
-    broken = True
-    with pytest.raises(LedgerUnavailable, match="interrupted"):
-        agenda.changed()
-    with pytest.raises(LedgerUnavailable):
-        agenda.changed()  # nor can it be opened again
-    broken = False
-
-    assert agenda.changed(), "whatever happened meanwhile must be looked at"
-    assert not agenda.changed()
-    agenda.close()

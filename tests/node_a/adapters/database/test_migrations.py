@@ -1,7 +1,7 @@
 """The tables have one history, and it leads where the code believes it does, up and down."""
 
+import multiprocessing
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,14 @@ from node_a.adapters.database.migration import (
     revisions,
 )
 from node_a.adapters.database.tables import metadata
+from tests.databases import KINDS, on_sqlite
+from tests.node_a.conftest import NewDatabase
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'deep' / 'shop.db'}")
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, new_database: NewDatabase) -> str:
+    """An empty database."""
+    return new_database(request.param, False)
 
 
 def differences(engine: Engine) -> list[object]:
@@ -77,6 +78,7 @@ def test_an_empty_database_is_not_up_to_date(engine: Engine) -> None:
     assert not is_good_enough(revision_of(engine))
 
 
+@on_sqlite
 def test_a_migration_that_leaves_rows_pointing_nowhere_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     raw = engine.raw_connection()
@@ -109,6 +111,45 @@ def test_a_database_migrated_back_to_nothing_is_not_a_later_releases(engine: Eng
 
     assert not is_later(revision_of(engine))
     assert not is_good_enough(revision_of(engine))
+
+
+def _migrate(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+
+
+def test_processes_that_migrate_at_once_take_turns(engine: Engine) -> None:
+    url = engine.url.render_as_string(hide_password=False)
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=_migrate, args=(url,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert [process.exitcode for process in processes] == [0] * 2
+    assert is_good_enough(revision_of(engine))
+
+
+def test_a_migration_that_fails_changes_nothing(engine: Engine, versions: Path) -> None:
+    number = f"{int(revisions()[-1]) + 1:04}"
+    (versions / f"{number}_fails.py").write_text(
+        f"""
+from alembic import op
+import sqlalchemy as sa
+revision, down_revision = "{number}", "{revisions()[-1]}"
+def upgrade():
+    op.create_table("half", sa.Column("id", sa.Integer, primary_key=True))
+    raise ZeroDivisionError
+"""
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        migrate(engine, number)
+
+    assert revision_of(engine) is None
+    assert "half" not in inspect(engine).get_table_names()
 
 
 @pytest.fixture

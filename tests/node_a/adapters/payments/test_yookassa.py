@@ -44,6 +44,7 @@ def test_a_new_payment_has_a_link_and_our_terms(
             "plan_code": "month",
             "days": "30",
             "traffic": "107374182400",
+            "price": "199.05 RUB",
         },
     }
 

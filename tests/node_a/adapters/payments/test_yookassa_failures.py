@@ -1,12 +1,7 @@
 """The adapter against the stand-in: what goes wrong, and whether it may be tried again."""
 
-import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import uuid4
 
 import pytest
@@ -16,6 +11,7 @@ from node_a.adapters.payments.yookassa import YooKassa
 from node_a.adapters.payments.yookassa_sdk import translated
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable
 from node_a.domain.payment import Payment, PaymentId
+from tests.node_a.adapters.payments.answering import a_provider_that_answers
 from tests.node_a.adapters.payments.conftest import Connect
 from tests.sandbox.yookassa.running import SECRET_KEY, RunningYooKassa
 
@@ -64,30 +60,6 @@ def test_a_server_that_hangs_is_left_after_the_read_timeout(
 def test_a_refused_connection_may_be_tried_again(connect: Connect, payment: Payment) -> None:
     with pytest.raises(ProviderUnavailable, match="ConnectionError"):
         connect(api_url="http://127.0.0.1:1/v3").create(payment)
-
-
-@contextmanager
-def a_provider_that_answers(answer: object) -> Iterator[str]:
-    """A server that answers every request with one JSON document; its address."""
-
-    class Answering(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
-
-        do_POST = do_GET  # noqa: N815 -- http.server's name
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: the output belongs to pytest."""
-
-    with HTTPServer(("127.0.0.1", 0), Answering) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_the_word_on_another_payment_is_not_believed(

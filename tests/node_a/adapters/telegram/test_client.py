@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from telebot import types
 
 from node_a.adapters.telegram import close_bot, open_bot
 from tests.sandbox.telegram.conftest import TOKEN, USER, Telegram
@@ -85,3 +86,21 @@ async def test_the_end_of_polling_does_not_cut_off_an_answer_on_its_way() -> Non
 
         assert (await sent).text == "Hello"
         await close_bot(bot)
+
+
+async def test_a_handler_learns_which_update_brought_its_message_or_press() -> None:
+    bot = open_bot(TOKEN, "https://api.telegram.org")
+    user = {"id": USER, "is_bot": False, "first_name": "Anna"}
+    message = {"message_id": 1, "date": 1, "chat": {"id": USER, "type": "private"}, "from": user, "text": "/my"}
+    press = {"id": "5", "from": user, "message": message, "chat_instance": "1", "data": "retry"}
+    seen: list[int] = []
+
+    async def note(carried: Any) -> None:
+        seen.append(carried.update_id)
+
+    bot.register_message_handler(note)
+    bot.register_callback_query_handler(note, func=lambda _: True)
+    updates = [{"update_id": 71, "message": message}, {"update_id": 72, "callback_query": press}]
+    await bot.process_new_updates([types.Update.de_json(update) for update in updates])  # type: ignore[no-untyped-call]
+
+    assert sorted(seen) == [71, 72]

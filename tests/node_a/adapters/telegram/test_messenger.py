@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
-from node_a.application.ports import AppButton, CopyButton, Letter, LinkButton, Messenger
+from node_a.application.ports import ActionButton, AppButton, CopyButton, Letter, LinkButton, Messenger
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import MessageRefused, MessengerUnavailable, Unreachable
 from node_a.wording.qr import qr_picture
@@ -126,3 +126,52 @@ async def test_every_answer_of_telegram_becomes_one_of_ours(
         await close_bot(bot)
     expected = 7.0 if status == 429 else None
     assert getattr(caught.value, "retry_after", None) == expected
+
+
+async def test_an_action_button_comes_back_as_a_press(telegram: Telegram, messenger: TelegramMessenger) -> None:
+    await telegram.write()
+    await messenger.send(CUSTOMER, Letter("Sure?", (ActionButton("Yes", "delete:yes"),)))
+    message = (await telegram.messages())[-1]
+    assert message["reply_markup"]["inline_keyboard"] == [[{"text": "Yes", "callback_data": "delete:yes"}]]
+
+
+async def test_an_action_that_telegram_would_cut_is_a_bug_at_once(messenger: TelegramMessenger) -> None:
+    with pytest.raises(ValueError, match="64 bytes"):
+        await messenger.send(CUSTOMER, Letter("Sure?", (ActionButton("Yes", "ж" * 33),)))
+
+
+async def test_a_letter_takes_the_place_of_another(telegram: Telegram, messenger: TelegramMessenger) -> None:
+    await telegram.write()
+    await messenger.send(CUSTOMER, Letter("Sure?", (ActionButton("Yes", "delete:yes"),)))
+    sent = (await telegram.messages())[-1]
+
+    for _ in range(2):  # the second changes nothing, and that is no error
+        await messenger.edit(CUSTOMER, sent["message_id"], Letter("<b>Done</b> https://example.org/"))
+
+    message = (await telegram.messages())[-1]
+    assert message["message_id"] == sent["message_id"]
+    assert message["text"] == "Done https://example.org/"
+    assert message["link_preview_options"] == {"is_disabled": True}
+    assert "reply_markup" not in message
+
+
+async def test_a_letter_that_is_gone_cannot_be_replaced(telegram: Telegram, messenger: TelegramMessenger) -> None:
+    await telegram.write()
+    with pytest.raises(MessageRefused, match="not found"):
+        await messenger.edit(CUSTOMER, 999, Letter("Done"))
+
+
+async def test_a_press_is_answered_with_or_without_words(telegram: Telegram, messenger: TelegramMessenger) -> None:
+    await telegram.write()
+    await messenger.send(CUSTOMER, Letter("Sure?", (ActionButton("Yes", "delete:yes"),)))
+    sent = (await telegram.messages())[-1]
+    for text in ("", "x" * 300):
+        pressed = await telegram.post(f"chats/{USER}/callbacks", message_id=sent["message_id"], data="delete:yes")
+        await messenger.answer_press(pressed["callback_query_id"], text)
+        shown = await telegram.get(f"chats/{USER}/callbacks/{pressed['callback_query_id']}")
+        assert (shown["answered"], shown["text"]) == (True, text[:200])
+
+
+async def test_a_press_that_waited_too_long_is_refused(messenger: TelegramMessenger) -> None:
+    with pytest.raises(MessageRefused, match="too old"):
+        await messenger.answer_press("1", "")

@@ -1,0 +1,36 @@
+"""The worker's jobs: when each is due, and who runs it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from node_a.adapters.database.engine import inserting
+from node_a.adapters.database.rows import unleased
+from node_a.adapters.database.tables import jobs
+from node_a.application.ports import JobClaim
+
+
+def job_is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(jobs.c.due_at <= now, unleased(jobs.c.leased_until, now))
+
+
+class SqlJobs:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ensure(self, name: str, due_at: datetime) -> None:
+        statement = inserting(self._connection, jobs).values(name=name, due_at=due_at)
+        self._connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+
+    def claim_due(self, names: Sequence[str], now: datetime, leased_until: datetime, limit: int) -> Sequence[JobClaim]:
+        due = select(jobs.c.name).where(jobs.c.name.in_(names), job_is_due(now))
+        query = due.order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
+        claims = [JobClaim(name, leased_until) for name in self._connection.scalars(query)]
+        for claim in claims:
+            self._connection.execute(update(jobs).where(jobs.c.name == claim.name).values(leased_until=leased_until))
+        return claims
+
+    def finished(self, claim: JobClaim, due_at: datetime) -> None:
+        held = and_(jobs.c.name == claim.name, jobs.c.leased_until == claim.leased_until)
+        self._connection.execute(update(jobs).where(held).values(due_at=due_at, leased_until=None))

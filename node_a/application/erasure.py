@@ -1,0 +1,86 @@
+"""Erasure: a customer who wants to be forgotten is, as soon as no node holds anything of them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from node_a.application.ports import Clock, Ledger, Transact
+from node_a.domain.customer import Customer, CustomerId, Standing
+from node_a.domain.errors import UnknownCustomer
+from node_a.domain.refund import RefundState
+
+# Nodes mostly answer within seconds; one that is down is asked again by its own rules.
+LOOKED_AT_AGAIN_AFTER: Final = timedelta(minutes=1)
+
+
+def _locked(ledger: Ledger, id: CustomerId) -> Customer | None:
+    try:
+        return ledger.customers.locked(id)
+    except UnknownCustomer:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestErasure:
+    """From now on the customer is being erased: no key works any longer than it takes to tell the nodes, nothing can be
+    bought. There is no way back. Safe to repeat, and for somebody whom nobody knows any more."""
+
+    write: Transact
+    clock: Clock
+
+    def __call__(self, customer_id: CustomerId) -> None:
+        self.write(lambda ledger: self._request(ledger, customer_id))
+
+    def _request(self, ledger: Ledger, id: CustomerId) -> None:
+        customer, now = _locked(ledger, id), self.clock()
+        if customer is None or customer.standing is Standing.DELETED:
+            return
+        ledger.customers.save(customer.now_in(Standing.DELETED))
+        self._end_subscription(ledger, id, now)
+        for payment in ledger.payments.open_of(id):
+            given_up = payment.abandoned(now)
+            if given_up is not payment:
+                ledger.payments.save(given_up)
+                ledger.payments.schedule(payment.id, None)
+        ledger.customers.erase_next(id, now)
+
+    @staticmethod
+    def _end_subscription(ledger: Ledger, id: CustomerId, now: datetime) -> None:
+        subscription = ledger.subscriptions.of_customer(id)
+        if subscription is None:
+            return
+        ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
+        held = ledger.accesses.of_subscription(subscription.id)
+        ledger.accesses.want(held, present=False, due_at=now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EraseCustomer:
+    """One attempt: everything goes that tells who it was, or the next attempt is planned."""
+
+    write: Transact
+    clock: Clock
+
+    def __call__(self, customer_id: CustomerId) -> None:
+        self.write(lambda ledger: self._erase(ledger, customer_id))
+
+    def _erase(self, ledger: Ledger, id: CustomerId) -> None:
+        customer = _locked(ledger, id)
+        if customer is None:
+            return
+        if customer.standing is not Standing.DELETED:
+            ledger.customers.erase_next(id, None)
+        elif _must_wait(ledger, id):
+            ledger.customers.erase_next(id, self.clock() + LOOKED_AT_AGAIN_AFTER)
+        else:
+            ledger.customers.erase(id)
+
+
+def _must_wait(ledger: Ledger, id: CustomerId) -> bool:
+    """For nodes that still hold a key; for a refund whose request, with the buyer's e-mail, may have to be repeated."""
+    subscription = ledger.subscriptions.of_customer(id)
+    if subscription is not None and ledger.accesses.of_subscription(subscription.id):
+        return True
+    payments = ledger.payments.of_customer(id)
+    refunds = [refund for payment in payments for refund in ledger.refunds.of_payment(payment.id)]
+    return any(refund.state is RefundState.OPENING for refund in refunds)

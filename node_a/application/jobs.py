@@ -1,0 +1,56 @@
+"""Jobs: what the worker does at its hours, once, however many workers there are."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+from node_a.application.ports import Clock, InThread, JobClaim, Ledger
+from node_a.domain.errors import ShopError
+
+
+class Job(StrEnum):
+    """The names stand in the database."""
+
+    RECONCILE = "reconcile"
+    WATCH_STUCK = "watch stuck"
+
+
+# Half past three in Moscow: few buy then.
+NIGHT: Final = time(0, 30, tzinfo=UTC)
+WATCH_EVERY: Final = timedelta(minutes=10)
+AFTER_A_FAILURE: Final = timedelta(minutes=10)
+# How far back a nightly run looks: longer than a payment is checked for.
+RECONCILED_DAYS: Final = 35
+
+
+def next_run(job: Job, now: datetime) -> datetime:
+    if job is Job.WATCH_STUCK:
+        return now + WATCH_EVERY
+    tonight = datetime.combine(now.astimezone(UTC).date(), NIGHT)
+    return tonight if now < tonight else tonight + timedelta(days=1)
+
+
+def ensure_jobs(ledger: Ledger, now: datetime) -> None:
+    for job in Job:
+        ledger.jobs.ensure(job, next_run(job, now))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunJob:
+    """One run. What it raises is raised again after the next run was planned."""
+
+    ledger: InThread
+    work: Mapping[Job, Callable[[], Awaitable[object]]]
+    clock: Clock
+
+    async def __call__(self, claim: JobClaim) -> object:
+        job = Job(claim.name)
+        try:
+            found = await self.work[job]()
+        except ShopError:
+            await self.ledger(lambda ledger: ledger.jobs.finished(claim, self.clock() + AFTER_A_FAILURE))
+            raise
+        await self.ledger(lambda ledger: ledger.jobs.finished(claim, next_run(job, self.clock())))
+        return found

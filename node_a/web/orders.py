@@ -1,0 +1,25 @@
+"""What a customer sends when they buy: which plan, and where the receipt goes."""
+
+from dataclasses import dataclass, field
+
+from flask import Request
+
+from node_a.domain.errors import UnknownPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`receipt_to`: as it was typed, and perhaps no address at all; None if the screen did not ask for it."""
+
+    plan_code: str
+    receipt_to: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, request: Request) -> "Order":
+        """Raises UnknownPlan if none is named."""
+        body = request.get_json(silent=True)
+        order = body if isinstance(body, dict) else {}
+        code, receipt_to = order.get("plan"), order.get("receipt_to")
+        if not isinstance(code, str):
+            raise UnknownPlan("no plan named")
+        return cls(code, receipt_to if isinstance(receipt_to, str) else None)

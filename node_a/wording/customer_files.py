@@ -1,0 +1,157 @@
+"""What an operator reads about one customer."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from node_a.application.acts import ActKind, Result
+from node_a.application.lookup import CustomerFile, PaymentFile
+from node_a.application.ports import Letter, OperatorAct
+from node_a.domain.customer import NOBODY, Language, Standing
+from node_a.domain.grant import Grant
+from node_a.domain.payment import PaymentState
+from node_a.domain.refund import Refund, RefundState
+from node_a.wording import formats
+from node_a.wording.attention import why
+from node_a.wording.markup import bold, code, lines, paragraphs, plain
+from node_a.wording.words import Words
+
+# Of payments, grants and acts each; of refunds of one payment.
+_MOST_SHOWN: Final = 5
+_MOST_REFUNDS: Final = 3
+_LONGEST_REASON: Final = 100
+_DONE: Final[frozenset[str]] = frozenset(
+    (Result.GRANTED, Result.REFUND_OPENED, Result.BANNED, Result.UNBANNED, Result.RETRIED, Result.HANDLED)
+)
+
+
+def customer_file(file: CustomerFile, language: Language) -> Letter:
+    words = Words(language)
+    return Letter(
+        paragraphs(
+            _customer(file, words),
+            _subscription(file, words),
+            _section(words.gettext("Payments"), [_payment(one, words) for one in file.payments], words),
+            _section(words.gettext("What operators did"), [_act(act, words) for act in file.acts], words),
+        )
+    )
+
+
+def _customer(file: CustomerFile, words: Words) -> str:
+    customer = file.customer
+    if customer.id == NOBODY:
+        return bold(words.gettext("A customer who was deleted"))
+    standings = {
+        Standing.GOOD: words.gettext("in good standing"),
+        Standing.BANNED: words.gettext("banned"),
+        Standing.DELETED: words.gettext("being deleted"),
+    }
+    unreachable = "" if customer.reachable else ", " + words.gettext("has blocked the bot")
+    return lines(
+        bold(words.gettext("Customer")) + " " + code(str(customer.id)),
+        plain(f"{standings[customer.standing]}{unreachable}"),
+    )
+
+
+def _subscription(file: CustomerFile, words: Words) -> str:
+    subscription = file.subscription
+    if subscription is None or subscription.ends_at is None:
+        return "" if file.customer.id == NOBODY else plain(words.gettext("No subscription."))
+    end = formats.date_and_time(subscription.ends_at, words.language)
+    if subscription.is_active(file.now):
+        left = formats.days_left(subscription.days_left(file.now), words.language)
+        until = words.gettext("Valid until %(moment)s (%(days_left)s).", moment=end, days_left=left)
+    else:
+        until = words.gettext("It was valid until %(moment)s.", moment=end)
+    grants = [_grant(grant, words) for grant in reversed(subscription.grants)]
+    return lines(
+        bold(words.gettext("Subscription")) + " " + code(str(subscription.id)),
+        plain(until),
+        plain(_keys(file, words)),
+        *_shortened(grants, words),
+    )
+
+
+def _keys(file: CustomerFile, words: Words) -> str:
+    progress = file.progress
+    if progress is None or not progress.wanted:
+        return ""
+    wanted, applied = len(progress.wanted), len(progress.applied)
+    return words.gettext("Keys up to date: %(applied)s of %(wanted)s.", applied=applied, wanted=wanted)
+
+
+def _grant(grant: Grant, words: Words) -> str:
+    reason, _, _ = grant.source.partition(":")
+    reasons = {
+        "payment": words.gettext("payment"),
+        "trial": words.gettext("trial"),
+        "admin": words.gettext("gift"),
+        "outage": words.gettext("for an outage"),
+    }
+    start, end = (formats.date(moment, words.language) for moment in (grant.starts_at, grant.ends_at))
+    return plain(f"• {start} – {end}, {reasons.get(reason, reason)}")
+
+
+def _payment(file: PaymentFile, words: Words) -> str:
+    payment = file.payment
+    states = {
+        PaymentState.OPENING: words.gettext("being opened"),
+        PaymentState.PENDING: words.gettext("not paid yet"),
+        PaymentState.PAID: words.gettext("paid"),
+        PaymentState.DECLINED: words.gettext("declined"),
+        PaymentState.ABANDONED: words.gettext("given up"),
+        PaymentState.DISPUTED: words.gettext("not what we asked for"),
+    }
+    price = formats.money(payment.plan.price, words.language)
+    title = formats.plan_title(payment.plan, words.language)
+    declined = payment.state is PaymentState.DECLINED and payment.reason
+    reason = f" ({payment.reason})" if declined else ""
+    return lines(
+        plain(f"• {price} · {title} · {states[payment.state]}{reason}"),
+        plain(formats.date_and_time(payment.opened_at, words.language)),
+        code(str(payment.id)),
+        code(payment.provider_id) if payment.provider_id else "",
+        plain("❗ " + why(payment, words)) if payment.attention else "",
+        *(_refund(refund, words) for refund in file.refunds[-_MOST_REFUNDS:]),
+    )
+
+
+def _refund(refund: Refund, words: Words) -> str:
+    states = {
+        RefundState.OPENING: words.gettext("on its way"),
+        RefundState.PENDING: words.gettext("on its way"),
+        RefundState.DONE: words.gettext("done"),
+        RefundState.FAILED: words.gettext("failed"),
+    }
+    amount = formats.money(refund.amount, words.language)
+    reason = f" ({refund.reason})" if refund.reason else ""
+    said = words.gettext("back: %(amount)s, %(state)s", amount=amount, state=states[refund.state])
+    return plain(f"↩ {said}{reason}")
+
+
+def _act(act: OperatorAct, words: Words) -> str:
+    # A later release may have recorded what this one has no name for.
+    names: dict[str, str] = {
+        ActKind.GRANT: words.gettext("days given"),
+        ActKind.REFUND: words.gettext("money paid back"),
+        ActKind.BAN: words.gettext("ban"),
+        ActKind.UNBAN: words.gettext("ban lifted"),
+        ActKind.RETRY: words.gettext("tried again"),
+        ActKind.HANDLED: words.gettext("dealt with"),
+    }
+    when = formats.date_and_time(act.at, words.language)
+    mark = "✓" if act.outcome.partition(": ")[0] in _DONE else "✗"
+    reason = act.reason if len(act.reason) <= _LONGEST_REASON else act.reason[:_LONGEST_REASON] + "…"
+    return lines(
+        f"{mark} {plain(names.get(act.act, act.act))} · {plain(when)} · {code(str(act.operator_id))}",
+        plain(reason),
+    )
+
+
+def _section(title: str, entries: Sequence[str], words: Words) -> str:
+    return lines(bold(title), *_shortened(entries, words)) if entries else ""
+
+
+def _shortened(entries: Sequence[str], words: Words) -> list[str]:
+    hidden = len(entries) - _MOST_SHOWN
+    more = words.ngettext("And %(number)s more.", "And %(number)s more.", hidden)
+    return [*entries[:_MOST_SHOWN], *([plain(more)] if hidden > 0 else [])]

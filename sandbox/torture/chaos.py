@@ -1,0 +1,119 @@
+"""Everything around Node A fails, a little of it at a time."""
+
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+
+from sandbox.shop import Shop
+from sandbox.torture.purchases import Purchases
+
+_YOOKASSA_FAULTS: Final = ("500", "500_after_work", "html", "html_200", "drop", "drop_after_work", "429")
+_NODE_FAULTS: Final = ("500_after_work", "drop", "drop_after_work", "401")
+_WEBHOOKS: Final = {"lost": 0.2, "twice": 0.25, "late": 0.3, "latest_seconds": 6.0}
+_PAUSES: Final = (0.3, 1.2)
+# Seconds for which a neighbour is away.
+_AWAY_FOR: Final = (2.0, 6.0)
+
+
+class Chaos:
+    """From `start` to `stop`, after which everything works again. `count`: by kind of trouble."""
+
+    def __init__(self, shop: Shop, purchases: Purchases, seed: int) -> None:
+        self.count: Counter[str] = Counter()
+        self._shop = shop
+        self._purchases = purchases
+        self._seed = seed
+        self._random = random.Random(f"chaos {seed}")  # noqa: S311 - luck, not secrecy
+        self._http = httpx.Client(trust_env=False, timeout=30)
+        self._away: dict[str, float] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
+
+    def start(self) -> None:
+        self._webhooks_are(_WEBHOOKS)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        for name in list(self._away):
+            self._come_back(name)
+        self._webhooks_are({})
+        self._post(f"{self._shop.yookassa_url}/sandbox/faults", {})
+        for part in ("marzban", "agent"):
+            self._post(f"{self._shop.node_url}/sandbox/{part}/faults", {"next": "drop", "count": 0})
+        self._http.close()
+
+    def _run(self) -> None:
+        kinds: dict[Callable[[], str], int] = {
+            self._yookassa_fails: 10,
+            self._yookassa_hangs: 1,
+            self._node_fails: 6,
+            self._somebody_goes_away: 4,
+            self._forge_a_success: 6,
+            self._forge_something_unknown: 3,
+        }
+        while not self._stopping.wait(self._random.uniform(*_PAUSES)):
+            for name in [name for name, until in self._away.items() if time.monotonic() >= until]:
+                self._come_back(name)
+            [make_trouble] = self._random.choices(list(kinds), list(kinds.values()))
+            self.count[make_trouble()] += 1
+
+    def _yookassa_fails(self) -> str:
+        fault = self._random.choice(_YOOKASSA_FAULTS)
+        body = {"next": fault, "count": self._random.randint(1, 3)}
+        self._post(f"{self._shop.yookassa_url}/sandbox/faults", body)
+        return f"yookassa {fault}"
+
+    def _yookassa_hangs(self) -> str:
+        self._post(
+            f"{self._shop.yookassa_url}/sandbox/faults", {"next": self._random.choice(["hang", "hang_after_work"])}
+        )
+        return "yookassa hangs"
+
+    def _node_fails(self) -> str:
+        part, fault = self._random.choice(["marzban", "agent"]), self._random.choice(_NODE_FAULTS)
+        body = {"next": fault, "count": self._random.randint(1, 2)}
+        self._post(f"{self._shop.node_url}/sandbox/{part}/faults", body)
+        return f"{part} {fault}"
+
+    def _somebody_goes_away(self) -> str:
+        name = self._random.choice(["marzban_down", "agent_down", "telegram_down"])
+        self._post(f"{self._shop.chat_url}/sandbox/troubles", {name: True})
+        self._away[name] = time.monotonic() + self._random.uniform(*_AWAY_FOR)
+        return name.replace("_", " ")
+
+    def _come_back(self, name: str) -> None:
+        self._post(f"{self._shop.chat_url}/sandbox/troubles", {name: False})
+        del self._away[name]
+
+    def _forge_a_success(self) -> str:
+        """About a payment that nobody has paid."""
+        unpaid = self._purchases.unpaid()
+        if not unpaid:
+            return self._forge_something_unknown()
+        payment = self._random.choice(unpaid)
+        self._send("payment.succeeded", {"id": payment, "status": "succeeded", "paid": True})
+        return "forged success"
+
+    def _forge_something_unknown(self) -> str:
+        event = self._random.choice(["payment.succeeded", "payment.canceled", "refund.succeeded"])
+        metadata = {"payment_id": str(uuid.UUID(int=self._random.getrandbits(128), version=4))}
+        unknown = str(uuid.UUID(int=self._random.getrandbits(128)))
+        self._send(event, {"id": unknown, "payment_id": unknown, "status": "succeeded", "metadata": metadata})
+        return "forged unknown"
+
+    def _send(self, event: str, subject: dict[str, Any]) -> None:
+        self._post(f"{self._shop.yookassa_url}/sandbox/webhooks", {"event": event, "object": subject})
+
+    def _webhooks_are(self, odds: dict[str, float]) -> None:
+        self._post(f"{self._shop.yookassa_url}/sandbox/webhooks/odds", {**odds, "seed": self._seed})
+
+    def _post(self, url: str, body: dict[str, Any]) -> None:
+        self._http.post(url, json=body).raise_for_status()

@@ -1,0 +1,113 @@
+"""What can be seen from outside when the night is over: the provider's list, the chats, the links, the node's users."""
+
+import base64
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from sandbox.customer import keys_and_link
+from sandbox.shop import PROJECT, Shop
+from sandbox.stand_ins import SHOP_ID
+from sandbox.torture.purchases import Purchases
+from sandbox.torture.verdict import Account
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One that the provider calls succeeded; `at`: seconds since the epoch."""
+
+    days: int
+    at: float
+
+
+class Evidence:
+    """`customers`: everybody who came."""
+
+    def __init__(self, shop: Shop, customers: Iterable[int], purchases: Purchases) -> None:
+        self._shop = shop
+        self._customers = list(customers)
+        self._purchases = purchases
+        self._http = httpx.Client(trust_env=False, timeout=10)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def collect(self) -> tuple[list[Account], list[str]]:
+        """Every customer's account, and the node's users whose keys nobody was given. Raises httpx.HTTPError while
+        somebody does not answer."""
+        payments, users = self._payments(), self._users()
+        accounts = [self._account(customer, payments[customer], users) for customer in self._customers]
+        given = {credential_of(key) for account in accounts for key in account.linked_keys}
+        return accounts, sorted(name for credential, (name, _) in users.items() if credential not in given)
+
+    def _account(self, customer: int, payments: list[Payment], users: Mapping[str, tuple[str, float]]) -> Account:
+        url = f"{self._shop.chat_url}/sandbox/chats/{customer}/messages"
+        told = [found for message in self._get(url)["messages"] if (found := keys_and_link(message))]
+        linked = {key for link in {link for _, link in told} for key in self._linked(link)}
+        return Account(
+            customer=customer,
+            days=tuple(payment.days for payment in payments),
+            first_paid_at=min((payment.at for payment in payments), default=0.0),
+            keys_messages=len(told),
+            chat_keys=frozenset(key for keys, _ in told for key in keys),
+            linked_keys=frozenset(linked),
+            ends={key: users[credential_of(key)][1] for key in linked if credential_of(key) in users},
+        )
+
+    def _payments(self) -> Mapping[int, list[Payment]]:
+        """By customer. What a payment bought is known by its amount."""
+        plans = tomllib.loads((PROJECT / "plans.toml").read_text(encoding="utf-8"))["plans"]
+        days = {plan["price"]: int(plan["days"]) for plan in plans}
+        found: defaultdict[int, list[Payment]] = defaultdict(list)
+        for payment in self._succeeded():
+            customer = self._purchases.customer_of(payment["id"])
+            if customer is None:
+                raise RuntimeError(f"payment {payment['id']} was paid by nobody")
+            at = datetime.fromisoformat(payment["captured_at"]).timestamp()
+            found[customer].append(Payment(days[payment["amount"]["value"]], at))
+        return found
+
+    def _succeeded(self) -> list[Json]:
+        """Asked as the shop would."""
+        items: list[Json] = []
+        query = {"status": "succeeded", "limit": "100"}
+        auth = (SHOP_ID, self._shop.secrets.yookassa_secret_key)
+        while True:
+            page = self._get(f"{self._shop.yookassa_url}/v3/payments", params=query, auth=auth)
+            items += page["items"]
+            if "next_cursor" not in page:
+                return items
+            query["cursor"] = page["next_cursor"]
+
+    def _users(self) -> dict[str, tuple[str, float]]:
+        """Name and end by the secret part of the key, of the panel's users and the agent's. Whoever is not let in has
+        no end to speak of."""
+        panel = self._get(f"{self._shop.node_url}/sandbox/marzban/users")
+        agent = self._get(f"{self._shop.node_url}/sandbox/agent/users")
+        seen = [
+            (row["proxies"]["vless"]["id"], name, row["expire"], row["status"] == "active")
+            for name, row in panel.items()
+        ]
+        seen += [(row["key"], name, row["expires_at"], row["enabled"]) for name, row in agent.items()]
+        return {credential: (name, float(end) if let_in else 0.0) for credential, name, end, let_in in seen}
+
+    def _linked(self, link: str) -> list[str]:
+        answer = self._http.get(link).raise_for_status()
+        return base64.b64decode(answer.text).decode().split()
+
+    def _get(self, url: str, **more: Any) -> Any:
+        return self._http.get(url, **more).raise_for_status().json()
+
+
+def credential_of(key: str) -> str:
+    """`vless://ID@…` and `ss://METHOD:SERVER%3AUSER@…`: what the node knows the user by."""
+    user = urlsplit(key).netloc.partition("@")[0]
+    return unquote(user).rpartition(":")[2]

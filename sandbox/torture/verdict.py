@@ -1,0 +1,82 @@
+"""Who got less than was paid for, and who got more."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+_DAY: Final = 86_400.0
+# The days are counted from the moment of settling, which nobody sees from outside; it is not before the money came, and
+# not half an hour after.
+SETTLED_WITHIN: Final = 30 * 60.0
+_PROTOCOLS: Final = ["ss", "vless"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One customer as seen from outside. `days`: what each payment bought that the provider calls succeeded;
+    `first_paid_at` and `ends`: seconds since the epoch; `ends`: by key, as whoever keeps it on the node has it."""
+
+    customer: int
+    days: tuple[int, ...] = ()
+    first_paid_at: float = 0.0
+    keys_messages: int = 0
+    chat_keys: frozenset[str] = frozenset()
+    linked_keys: frozenset[str] = frozenset()
+    ends: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`lost` and `doubled`: a sentence for each customer (or user of the node) concerned."""
+
+    lost: Sequence[str]
+    doubled: Sequence[str]
+    repeated_messages: int
+
+
+def verdict(accounts: Iterable[Account], strangers: Iterable[str]) -> Verdict:
+    """`strangers`: users of the node whose keys no customer was given."""
+    lost, doubled, repeated = [], [], 0
+    for account in accounts:
+        if missing := "; ".join(_missing(account)):
+            lost.append(f"customer {account.customer}: {missing}")
+        if surplus := "; ".join(_surplus(account)):
+            doubled.append(f"customer {account.customer}: {surplus}")
+        if account.days:
+            repeated += max(0, account.keys_messages - len(account.days))
+    doubled += [f"user {name} of the node: nobody was given these keys" for name in strangers]
+    return Verdict(lost, doubled, repeated)
+
+
+def _missing(account: Account) -> Iterator[str]:
+    if not account.days:
+        return
+    if account.keys_messages < len(account.days):
+        yield f"{len(account.days)} paid, {account.keys_messages} messages with keys"
+    if not account.chat_keys:
+        yield "no key in the chat"
+    if account.chat_keys - account.linked_keys:
+        yield "a key in the chat is not in the subscription link"
+    if (held := sorted(key.partition("://")[0] for key in account.linked_keys)) != _PROTOCOLS:
+        yield f"the subscription link holds {held}"
+    for key in sorted(account.linked_keys):
+        scheme, end = key.partition("://")[0], account.ends.get(key)
+        if end is None:
+            yield f"the node does not know the {scheme} key"
+        elif end < _earliest_end(account):
+            yield f"the {scheme} key ends {(_earliest_end(account) - end) / _DAY:.2f} days too early"
+
+
+def _surplus(account: Account) -> Iterator[str]:
+    if not account.days:
+        if account.keys_messages or account.linked_keys:
+            yield "keys without a payment"
+        return
+    latest = _earliest_end(account) + SETTLED_WITHIN
+    for key, end in sorted(account.ends.items()):
+        if end > latest:
+            yield f"the {key.partition('://')[0]} key ends {(end - latest) / _DAY:.2f} days too late"
+
+
+def _earliest_end(account: Account) -> float:
+    return account.first_paid_at + sum(account.days) * _DAY
