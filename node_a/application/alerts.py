@@ -21,7 +21,6 @@ class TellOperators:
     def __call__(self, ledger: Ledger, kind: MessageKind, *, subject: UUID, key: str, now: datetime) -> None:
         """`key`: what happened; the same one is told only once."""
         for operator in sorted(self.operators):
-            if ledger.customers.find(operator) is None:
-                ledger.customers.save(Customer(operator, self.language))
+            ledger.customers.add(Customer(operator, self.language))
             id = self.new_ids.message()
             ledger.messages.queue(Message.to_operator(id, operator, kind, subject=subject, key=key, now=now))

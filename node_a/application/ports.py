@@ -222,6 +222,10 @@ class Customers(Protocol):
         """The customer, locked until the transaction ends. Raises UnknownCustomer: erased meanwhile."""
         ...
 
+    def add(self, customer: Customer) -> None:
+        """Insert; whoever is known already stays as they are."""
+        ...
+
     def save(self, customer: Customer) -> None:
         """Insert or update."""
         ...
@@ -376,7 +380,7 @@ class Messages(Protocol):
         ...
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[MessageClaim]:
-        """At most one for each customer that can be reached, by priority."""
+        """At most one for each customer that can be reached, by priority; what is past `valid_until` for anybody."""
         ...
 
     def sent(self, claim: MessageClaim, now: datetime) -> None: ...

@@ -84,8 +84,7 @@ class ReconcileMoney:
         outcome, customer_id, plan = listed.outcome, listed.customer_id, listed.plan
         if outcome.status is OutcomeStatus.CANCELED or customer_id is None or plan is None:
             return False
-        if ledger.customers.find(customer_id) is None:
-            ledger.customers.save(Customer(customer_id, self.default_language))
+        ledger.customers.add(Customer(customer_id, self.default_language))
         ledger.customers.locked(customer_id)
         if ledger.payments.find(id) is not None:
             return True  # another one was faster

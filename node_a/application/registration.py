@@ -29,7 +29,8 @@ def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:
     try:
         known = ledger.customers.locked(id)
     except UnknownCustomer:  # or erased a moment ago: then this is a new beginning
-        known = Customer(id, language)
+        ledger.customers.add(Customer(id, language))  # unless another first message was faster
+        known = ledger.customers.locked(id)
     customer = known.seen(language)
     ledger.customers.save(customer)
     return customer

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
@@ -38,12 +38,12 @@ class SqlCustomers:
             raise UnknownCustomer(str(id))
         return _customer(row)
 
+    def add(self, customer: Customer) -> None:
+        statement = inserting(self._connection, customers).values(id=customer.id, **_columns(customer))
+        self._connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
     def save(self, customer: Customer) -> None:
-        values = {
-            "language": customer.language.value,
-            "standing": customer.standing.value,
-            "reachable": customer.reachable,
-        }
+        values = _columns(customer)
         statement = inserting(self._connection, customers).values(id=customer.id, **values)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
 
@@ -80,6 +80,14 @@ class SqlCustomers:
     def _ensure_nobody(self) -> None:
         if self.find(NOBODY) is None:
             self.save(Customer(NOBODY, Language.RUSSIAN, Standing.DELETED, reachable=False))
+
+
+def _columns(customer: Customer) -> dict[str, Any]:
+    return {
+        "language": customer.language.value,
+        "standing": customer.standing.value,
+        "reachable": customer.reachable,
+    }
 
 
 def _customer(row: RowMapping) -> Customer:

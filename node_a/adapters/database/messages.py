@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, or_, select, update
 
 from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.rows import unleased
@@ -16,7 +16,9 @@ from node_a.domain.message import Message, MessageId, MessageKind, Priority
 
 def message_is_due(now: datetime) -> ColumnElement[bool]:
     waiting = and_(messages.c.finished_at.is_(None), messages.c.due <= now, _known())
-    return and_(waiting, unleased(messages.c.leased_until, now), _reachable())
+    # What came too late goes in any case, unsent: else the backlog of all who ever blocked the bot would pile up.
+    told_or_dropped = or_(_reachable(), messages.c.valid_until <= now)
+    return and_(waiting, unleased(messages.c.leased_until, now), told_or_dropped)
 
 
 def _reachable() -> ColumnElement[bool]:

@@ -515,6 +515,21 @@ def test_telegram_is_left_alone_for_as_long_as_it_asks(shop: ShopUnderTest) -> N
     assert shop.letters() == ["KeysReady"]
 
 
+def test_what_came_too_late_for_whoever_blocked_the_bot_waits_no_longer(shop: ShopUnderTest) -> None:
+    shop.messenger.fails_with = Unreachable("blocked")
+    shop.buys_and_gets()
+    shop.passes(DAY)
+    assert Activity.DELIVER not in shop.agenda.due(shop.now)
+
+    shop.passes(31 * DAY)
+    assert Activity.DELIVER in shop.agenda.due(shop.now)
+    for _ in range(2):  # one for each customer at a time
+        shop.delivers()
+
+    assert Activity.DELIVER not in shop.agenda.due(shop.now)
+    assert shop.messenger.sent == []
+
+
 def test_a_customer_who_blocked_the_bot_keeps_the_purchase_and_gets_the_keys_on_return(shop: ShopUnderTest) -> None:
     shop.messenger.fails_with = Unreachable("blocked")
     payment = shop.buys_and_gets()

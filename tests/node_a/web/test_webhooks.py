@@ -54,7 +54,7 @@ def test_a_payment_that_nobody_knows_is_received_and_noted_in_the_log() -> None:
     shop = FakeShop()
     with capture_logs() as logs:
         assert send(shop.client(), notification()) == 200
-    assert "a webhook about no open payment" in [line["event"] for line in logs]
+    assert "a webhook about nothing that is open" in [line["event"] for line in logs]
 
 
 def test_events_that_do_not_concern_us_are_received_without_a_nudge() -> None:
