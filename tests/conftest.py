@@ -1,6 +1,7 @@
 """What every test may rely on."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,3 +24,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         report.outcome = "failed"
         report.longrepr = f"skipped, and NO_SKIPS is set: {report.longrepr}"
     return report
+
+
+_PROOFS = Path(__file__).with_name("proofs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long, and what needs a PostgreSQL server, is for `make proofs`."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        on_postgresql = parameters is not None and "postgresql" in parameters.params.values()
+        if on_postgresql or item.path.is_relative_to(_PROOFS):
+            item.add_marker(pytest.mark.proof)

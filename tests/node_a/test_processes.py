@@ -292,7 +292,7 @@ def test_a_changed_key_secret_in_use_is_refused_by_name(environment: dict[str, s
     application(environment).check(remember=True)
     write(
         database,
-        "INSERT INTO customers VALUES (1, 'ru', 'good', 1)",
+        "INSERT INTO customers (id, language, standing, reachable) VALUES (1, 'ru', 'good', 1)",
         f"INSERT INTO subscriptions VALUES ('{1:032x}', 1, 1, 0, 1, NULL, NULL)",
     )
     application(environment).check(remember=True)

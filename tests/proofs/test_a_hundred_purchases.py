@@ -11,7 +11,7 @@ from tests.node_a.conftest import NewDatabase, new_database, postgresql
 
 __all__ = ["new_database", "postgresql"]
 
-pytestmark = [pytest.mark.proof, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,7 +44,6 @@ def test_a_purchase_killed_at_every_fifth_step_is_finished_by_the_next_start(pro
     assert failed(cases) == []
 
 
-@pytest.mark.proof
 @on_both
 def test_a_purchase_killed_at_any_step_is_finished_by_the_next_start(proof_on: ProofOn, kind: str) -> None:
     proof = proof_on(kind)

@@ -13,7 +13,7 @@ from tests.proofs.crash.proof import ONE, Stages, failed
 RENEWAL: Stages = (("month",), ("month",))
 TWO_LINKS: Stages = (("month", "year"),)
 
-pytestmark = [pytest.mark.proof, pytest.mark.parametrize("kind", KINDS)]
+pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def drawn(points: list[CrashPoint], count: int) -> list[CrashPoint]:

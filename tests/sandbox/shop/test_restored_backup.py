@@ -10,7 +10,7 @@ from sandbox.customer import Customer, Delivery, keys_and_link
 from sandbox.shop import Shop, StartNodeA, end, migrated_node_a, shop_without_node_a
 from sandbox.torture.evidence import credential_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.proof, pytest.mark.slow]
 
 MONTH = 30 * 86_400
 

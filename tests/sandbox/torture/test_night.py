@@ -32,6 +32,7 @@ def time_passes(shop: Shop) -> None:
     engine.dispose()
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_nothing_is_lost_and_nothing_doubled_on_a_bad_night(tmp_path: Path) -> None:
     with shop_without_node_a(tmp_path) as shop, migrated_node_a(shop, {}) as start:
