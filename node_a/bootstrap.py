@@ -297,6 +297,7 @@ class Application:
                         compose=self.wording.compose,
                         view=self.view,
                         clock=clock,
+                        chance=random,
                     ),
                     remind=RemindCustomer(write=write, clock=clock, new_ids=new_ids),
                     expire=ExpireSubscription(write=write, clock=clock, new_ids=new_ids),

@@ -6,7 +6,8 @@ from typing import Final
 
 from node_a.application.notices import ComposeLetter, LookUpNotice, Notice
 from node_a.application.overview import ViewSubscription
-from node_a.application.ports import Clock, InThread, Ledger, MessageClaim, Messenger
+from node_a.application.ports import Chance, Clock, InThread, Ledger, MessageClaim, Messenger
+from node_a.domain.backoff import pause
 from node_a.domain.customer import Language, Standing
 from node_a.domain.errors import MessageRefused, MessengerUnavailable, UnknownCustomer, Unreachable
 from node_a.domain.message import Message, MessageKind
@@ -37,6 +38,7 @@ class DeliverMessage:
     compose: ComposeLetter
     view: ViewSubscription
     clock: Clock
+    chance: Chance
 
     async def __call__(self, claim: MessageClaim) -> None:
         ready = await self.read_ledger(lambda ledger: self._ready(ledger, claim.message))
@@ -78,7 +80,6 @@ class DeliverMessage:
         ledger.messages.retry(claim, claim.message.due)
 
     def _retry_at(self, claim: MessageClaim, error: MessengerUnavailable | MessageRefused) -> datetime:
-        pause = min(FIRST_PAUSE * (1 << min(claim.attempts, 10)), LONGEST_PAUSE)
-        if isinstance(error, MessengerUnavailable) and error.retry_after is not None:
-            pause = max(pause, timedelta(seconds=error.retry_after))
-        return self.clock() + pause
+        ours = pause(FIRST_PAUSE, LONGEST_PAUSE, claim.attempts, self.chance())
+        asked_for = error.retry_after if isinstance(error, MessengerUnavailable) else None
+        return self.clock() + max(ours, timedelta(seconds=asked_for or 0))

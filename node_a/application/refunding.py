@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from node_a.application.ports import (
     Chance,
@@ -15,7 +15,7 @@ from node_a.application.ports import (
     PaymentProvider,
     Transact,
 )
-from node_a.application.settlement import RecordOutcome, locked_payment
+from node_a.application.settlement import RecordOutcome, check_again, locked_payment
 from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, RefundRefused, UnknownCustomer
 from node_a.domain.message import Message
@@ -156,8 +156,8 @@ class SettleRefunds:
         try:
             outcomes, refused = self._ask(claim.payment, opening)  # outside any transaction
         except (ProviderUnavailable, PaymentRefused) as error:
-            retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
-            self.write(lambda ledger: self._try_again(ledger, claim, retry_after))
+            not_now = error  # Python forgets `error` at the end of this block
+            self.write(lambda ledger: check_again(ledger, claim, not_now, self.clock(), self.chance()))
             raise
         return self.write(lambda ledger: self._applied(ledger, claim, outcomes, refused))
 
@@ -192,14 +192,6 @@ class SettleRefunds:
         check_at = min((refund.next_try(now, self.chance()) for refund in waiting), default=None)
         ledger.payments.reschedule(claim, check_at)
         return payment
-
-    def _try_again(self, ledger: Ledger, claim: PaymentClaim, retry_after: float | None) -> None:
-        now = self.clock()
-        payment, _ = locked_payment(ledger, claim.payment.id)
-        payment = payment.not_answered(now)
-        ledger.payments.save(payment)
-        pause = timedelta(seconds=retry_after or 0)
-        ledger.payments.reschedule(claim, max(payment.next_try(now, self.chance()), now + pause))
 
 
 def _open(refunds: Sequence[Refund]) -> list[Refund]:

@@ -29,6 +29,17 @@ def locked_payment(ledger: Ledger, id: PaymentId) -> tuple[Payment, Customer]:
     raise UnknownPayment(str(id))
 
 
+def check_again(
+    ledger: Ledger, claim: PaymentClaim, error: ProviderUnavailable | PaymentRefused, now: datetime, chance: float
+) -> None:
+    """Called inside a transaction, after a check without an answer."""
+    payment, _ = locked_payment(ledger, claim.payment.id)
+    payment = payment.not_answered(now)
+    ledger.payments.save(payment)
+    asked_for = error.retry_after if isinstance(error, ProviderUnavailable) else None
+    ledger.payments.reschedule(claim, max(payment.next_try(now, chance), now + timedelta(seconds=asked_for or 0)))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NudgePayment:
     """Somebody says that something happened to a payment, or to its refunds: believe nothing, look soon. False if none
@@ -93,8 +104,8 @@ class SettlePayment:
         try:
             outcome = self._ask(claim.payment)  # outside any transaction
         except (ProviderUnavailable, PaymentRefused) as error:
-            retry_after = error.retry_after if isinstance(error, ProviderUnavailable) else None
-            self.write(lambda ledger: self._try_again(ledger, claim, retry_after))
+            not_now = error  # Python forgets `error` at the end of this block
+            self.write(lambda ledger: check_again(ledger, claim, not_now, self.clock(), self.chance()))
             raise
         return self.write(lambda ledger: self._settled(ledger, claim, outcome))
 
@@ -113,16 +124,6 @@ class SettlePayment:
             check_at = now  # some of it went back before we ever heard of it
         ledger.payments.reschedule(claim, check_at)  # unless nudged meanwhile
         return payment
-
-    def _try_again(self, ledger: Ledger, claim: PaymentClaim, retry_after: float | None) -> None:
-        now = self.clock()
-        payment, _ = locked_payment(ledger, claim.payment.id)
-        payment = payment.not_answered(now)
-        ledger.payments.save(payment)
-        check_at = payment.next_try(now, self.chance())
-        if retry_after is not None:
-            check_at = max(check_at, now + timedelta(seconds=retry_after))
-        ledger.payments.reschedule(claim, check_at)
 
     def _ask(self, payment: Payment) -> Outcome | None:
         """The provider's word; None when it never heard of this payment and it is too late to repeat."""

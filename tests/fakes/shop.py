@@ -112,6 +112,7 @@ class ShopUnderTest:
             compose=compose,
             view=self.view,
             **clock,
+            **chance,
         )
         self.remind_customer = RemindCustomer(**writes, **timed)
         self.expire_subscription = ExpireSubscription(**writes, **timed)

@@ -132,6 +132,7 @@ def _composed(
                 compose=wording.compose,
                 view=ViewSubscription(nodes=[NODE], ring=RING, link_base=SITE, clock=clock),
                 clock=clock,
+                chance=_no_chance,
             ),
             remind=RemindCustomer(**timed),
             expire=ExpireSubscription(**timed),
