@@ -48,7 +48,7 @@ test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; n
 	elif [ -z "$$failed" ]; then echo "Nothing was skipped."; fi; \
 	if [ -n "$$failed" ]; then echo "FAILED: $$failed"; exit 1; fi; echo "All checks passed."
 
-proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, a night of kills, on both databases; some minutes
+proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, nights of kills, on both databases; a quarter of an hour
 	@$(BIN)/pytest -n 2 --dist loadfile -m proof tests/proofs/test_a_hundred_purchases.py tests
 
 lint: ruff imports ## ruff, and who may import whom

@@ -123,6 +123,10 @@ def _shapes() -> list[Substitution]:
             rf"(?P<value>[^\s/\"'\\]+?){_AT}(?![^\s/@\"']*@)",
             i,
         ),
+        # A buyer's e-mail. What stands before the @ of a URL is no address.
+        _group(
+            rf"(?<![A-Za-z0-9._+/:-])(?P<value>[A-Za-z0-9._+-]{{1,64}}{_AT}(?:[A-Za-z0-9-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}})"
+        ),
     ]
 
 

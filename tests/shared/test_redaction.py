@@ -56,6 +56,8 @@ PLANTED = {
     "a raw request": ("opaque-value", repr(b"GET / HTTP/1.1\r\nauthorization: opaque-value\r\nHost: a\r\n")),
     "basic authentication": ("MTIzNDU2", "sent Basic MTIzNDU2OnNlY3JldA== there"),
     "a bearer alone": ("abcdef0123456789", "using bearer abcdef0123456789"),
+    "an e-mail address": ("anna.k+vpn", "Key (receipt_to)=(anna.k+vpn@mail.example.org) is too long"),
+    "an e-mail address, encoded": ("example.org", "receipt_to=anna%40example.org&plan=month"),
     "YooKassa's key": (YOOKASSA_KEY[8:], f"Configuration({YOOKASSA_KEY})"),
     "YooKassa's test key": (YOOKASSA_KEY[8:], "key is test_" + YOOKASSA_KEY[5:]),
     "a cookie": ("0123abcd", "Cookie: theme=dark; session=0123abcd"),

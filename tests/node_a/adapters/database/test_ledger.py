@@ -1,5 +1,6 @@
 """The ledger: leases, uniqueness, gates."""
 
+import traceback
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -148,3 +149,15 @@ def test_a_gate_stays_closed_longer_each_time_and_at_most_a_minute(shop: ShopUnd
             now = closed_until
 
     assert pauses == [2, 4, 8, 16, 32, 60, 60]
+
+
+def test_an_error_of_the_database_names_no_buyer(shop: ShopUnderTest) -> None:
+    shop.registers()
+    payment = a_payment(receipt_to="anna@example.org", request='{"email": "anna@example.org"}')
+
+    shop.database.write(lambda ledger: ledger.payments.add(payment, NOW))
+
+    with pytest.raises(IntegrityError) as raised:
+        shop.database.write(lambda ledger: ledger.payments.add(payment, NOW))
+
+    assert "anna@example.org" not in "".join(traceback.format_exception(raised.value))
