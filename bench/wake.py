@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from node_a.domain.plan import Plan
 from node_a.worker.desk import Desk
 from node_a.worker.worker import Worker
 from shared import logs
-from tests.postgresql import running_cluster, server_binaries
+from tests.postgresql import NoServer, running_cluster
 
 ROUNDS: Final = 200
 LOOKS: Final = 10_000
@@ -110,8 +110,8 @@ def both(directory: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """PostgreSQL's server is one for tests, which brings nothing to the disk: its commits are not SQLite's."""
     with ExitStack() as stack:
         urls = {"sqlite": f"sqlite:///{directory / 'bench.db'}"}
-        if (binaries := server_binaries()) is not None:
-            cluster = stack.enter_context(running_cluster(binaries))
+        with suppress(NoServer):
+            cluster = stack.enter_context(running_cluster())
             urls["postgresql"] = stack.enter_context(cluster.database(migrated=False))
         for name, url in urls.items():
             yield name, {**asyncio.run(measure(url)), "look_us": what_a_look_costs(url)}

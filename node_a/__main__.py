@@ -27,6 +27,8 @@ COMMANDS = {
 NOT_NOW = 1
 # `reconcile` did its work, and money in and days given do not agree.
 NEEDS_A_PERSON = 3
+# A provider does not remember everything: what it has forgotten would look as if nobody had paid it.
+MOST_DAYS = 365
 
 
 def main() -> int:
@@ -43,6 +45,8 @@ def main() -> int:
         "--days", type=int, default=RECONCILED_DAYS, help=f"how far back `reconcile` looks (default: {RECONCILED_DAYS})"
     )
     given = parser.parse_args()
+    if not 1 <= given.days <= MOST_DAYS:
+        parser.error(f"--days must be 1 to {MOST_DAYS}")
     if (given.command == "migration") != (given.name is not None):
         parser.error("`migration` needs a NAME, and nothing else takes one")
     if given.command == "migration":
@@ -95,9 +99,11 @@ def _reconcile(application: Application, days: int) -> int:
         f"Our database had forgotten {found.rebuilt}; settled: {found.settled}; new refunds: {found.shortened}.\n"
         f"Paid with the same account, and not through this shop: {found.foreign}."
     )
+    for provider_id in found.unreadable:
+        print(f"A person must look at YooKassa's payment {provider_id}: paid, and it does not say by whom or what for")
     for payment in found.differences:
         print(f"A person must look at payment {payment.id}: {payment.attention}")
-    return NEEDS_A_PERSON if found.differences else 0
+    return NEEDS_A_PERSON if found.differences or found.unreadable else 0
 
 
 def _work(command: str, application: Application) -> int:

@@ -277,12 +277,18 @@ class Application:
                 agenda=agenda,
                 desks=desks(
                     settle=SettlePayment(
-                        write=write, provider=self.provider, record=self.record_outcome, clock=clock, chance=random
+                        write=write,
+                        provider=self.provider,
+                        shop=self.shop,
+                        record=self.record_outcome,
+                        clock=clock,
+                        chance=random,
                     ),
                     settle_refunds=SettleRefunds(
                         read_ledger=self.database.read_ledger,
                         write=write,
                         provider=self.provider,
+                        shop=self.shop,
                         apply=self.apply_refunds,
                         clock=clock,
                         chance=random,
@@ -332,7 +338,7 @@ class Application:
 
     def _reconcile_and_tell(self) -> None:
         found = self.reconcile(RECONCILED_DAYS)
-        told = log.warning if found.rebuilt or found.settled or found.differences else log.info
+        told = log.warning if found.rebuilt or found.settled or found.differences or found.unreadable else log.info
         told(
             "reconciled",
             payments=found.payments,
@@ -341,6 +347,7 @@ class Application:
             settled=found.settled,
             shortened=found.shortened,
             foreign=found.foreign,
+            unreadable=found.unreadable,
             differences=[str(payment.id) for payment in found.differences],
         )
 

@@ -6,7 +6,6 @@ VLESS_TAG: Final = "VLESS TCP REALITY"
 VLESS_PORT: Final = 2053
 VLESS_FLOW: Final = "xtls-rprx-vision"
 
-SHADOWSOCKS_TAG: Final = "SHADOWSOCKS 2022"
 SHADOWSOCKS_PORT: Final = 443
 # The only Shadowsocks-2022 method with several users and a short key; chacha20 has no multi-user kind.
 SHADOWSOCKS_METHOD: Final = "2022-blake3-aes-128-gcm"

@@ -4,6 +4,7 @@ import atexit
 import functools
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,9 @@ import pytest
 
 from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.migration import migrate
+
+# The kind, and whether it has this release's tables → its URL.
+NewDatabase = Callable[[str, bool], str]
 
 KINDS: Final = ("sqlite", "postgresql")
 

@@ -1,6 +1,7 @@
 """A PostgreSQL server for one test process: made when first asked for, gone with the process, however that ends."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -42,12 +43,30 @@ local all all trust
 _PATIENCE_SECONDS: Final = 30
 
 
-def server_binaries() -> Path | None:
-    """Where initdb and postgres are; Debian keeps them out of the PATH."""
+class NoServer(Exception):
+    """What is missing on this machine."""
+
+
+def server_binaries() -> Path:
+    """Where initdb and postgres are; Debian keeps them out of the PATH. Raises NoServer."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return debian[-1].parent if debian else None
+    if not debian:
+        raise NoServer("PostgreSQL is not installed: no initdb")
+    return debian[-1].parent
+
+
+def owner(uid: int, name: str = "postgres") -> dict[str, Any]:
+    """As whom `uid` starts the server, for subprocess: PostgreSQL refuses to run as root, and Debian's package makes a
+    user for it. Raises NoServer."""
+    if uid != 0:
+        return {}
+    try:
+        group = pwd.getpwnam(name).pw_gid
+    except KeyError as error:
+        raise NoServer(f"PostgreSQL refuses to run as root, and there is no user {name}") from error
+    return {"user": name, "group": group, "extra_groups": []}
 
 
 @dataclass(slots=True)
@@ -132,9 +151,12 @@ def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def running_cluster(binaries: Path) -> Iterator[Cluster]:
+def running_cluster() -> Iterator[Cluster]:
+    """Raises NoServer."""
+    binaries, as_user = server_binaries(), owner(os.geteuid())
     directory = Path(tempfile.mkdtemp(prefix="qentvpn-pg-"))
-    as_user = _unprivileged(directory)
+    if as_user:
+        shutil.chown(directory, as_user["user"], as_user["group"])
     data = str(directory / "data")
     initdb = [
         str(binaries / "initdb"),
@@ -167,14 +189,6 @@ def running_cluster(binaries: Path) -> Iterator[Cluster]:
         yield cluster
     finally:
         serving.communicate()
-
-
-def _unprivileged(directory: Path) -> dict[str, Any]:
-    """PostgreSQL refuses to run as root; Debian's package makes a user for it."""
-    if os.geteuid() != 0:
-        return {}
-    shutil.chown(directory, "postgres", "postgres")
-    return {"user": "postgres", "group": "postgres", "extra_groups": []}
 
 
 def _wait_for(cluster: Cluster) -> None:

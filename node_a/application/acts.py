@@ -9,7 +9,6 @@ from uuid import UUID
 
 from node_a.application.ports import Clock, Ledger, OperatorAct, Transact
 from node_a.domain.customer import Customer, CustomerId, Standing
-from node_a.domain.errors import UnknownCustomer
 from node_a.domain.payment import PaymentId
 
 # Telegram's longest message is longer than anybody wants to read again.
@@ -47,6 +46,7 @@ class Result(StrEnum):
     REFUND_REFUSED = "refund refused"  # (what is left, and its currency)
     NO_RECEIPT_ADDRESS = "no receipt address"
     NUMBER_USED = "number used"  # the update's number is that of another act: another bot had this database
+    OF_ANOTHER_RELEASE = "of another release"  # done or refused by one that has a name for it which this one has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Answered:
     @classmethod
     def parse(cls, recorded: str) -> "Answered":
         result, _, detail = recorded.partition(": ")
-        return cls(Result(result), detail)
+        return cls(Result(result), detail) if result in set(map(str, Result)) else cls(Result.OF_ANOTHER_RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,6 @@ def about_customer(id: CustomerId) -> str:
 
 def about_payment(id: PaymentId | UUID) -> str:
     return f"payment:{id}"
-
-
-def locked_if_known(ledger: Ledger, id: CustomerId) -> Customer | None:
-    try:
-        return ledger.customers.locked(id)
-    except UnknownCustomer:
-        return None
 
 
 _STANDINGS: Final = {

@@ -11,11 +11,12 @@ from node_a.application.acts import (
     PerformAct,
     Result,
     about_customer,
-    locked_if_known,
     why_not,
 )
+from node_a.application.delivery import BECAUSE_BANNED
 from node_a.application.granting import accesses_offered
 from node_a.application.ports import Ledger
+from node_a.application.registration import locked_if_known
 from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.node import Node
 from node_a.domain.payment import STATES_WITH_MONEY
@@ -77,6 +78,7 @@ class UnbanCustomer:
         again = subscription.revised()
         ledger.subscriptions.save(again, remind_at=again.next_reminder(now), expire_at=again.ends_at)
         ledger.accesses.want(accesses_offered(again.id, self.nodes), present=True, due_at=now)
+        ledger.messages.take_up_again(id, BECAUSE_BANNED, now)
 
 
 def _owed_looked_at(ledger: Ledger, id: CustomerId, now: datetime) -> int:

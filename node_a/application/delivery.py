@@ -13,7 +13,10 @@ from node_a.domain.errors import MessageRefused, MessengerUnavailable, UnknownCu
 from node_a.domain.message import Message, MessageKind
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
+BECAUSE_BANNED: Final = "banned"
 LONGEST_PAUSE: Final = timedelta(minutes=5)
+# Seconds. Telegram may ask for hours; whoever asks for more has made a mistake.
+LONGEST_ASKED_FOR: Final = 86_400.0
 # What is still true for somebody whose keys were taken away.
 FOR_THE_BANNED: Final = frozenset({MessageKind.PAYMENT_DECLINED, MessageKind.REFUNDED})
 
@@ -63,7 +66,7 @@ class DeliverMessage:
         if customer.standing is Standing.DELETED:
             return _Ready(None, customer.language, "being erased")
         if customer.standing is Standing.BANNED and message.kind not in FOR_THE_BANNED:
-            return _Ready(None, customer.language, "banned")
+            return _Ready(None, customer.language, BECAUSE_BANNED)
         if self.clock() >= message.valid_until:
             return _Ready(None, customer.language, "too late")
         notice = LookUpNotice(view=self.view, clock=self.clock)(ledger, message, customer)
@@ -82,4 +85,4 @@ class DeliverMessage:
     def _retry_at(self, claim: MessageClaim, error: MessengerUnavailable | MessageRefused) -> datetime:
         ours = pause(FIRST_PAUSE, LONGEST_PAUSE, claim.attempts, self.chance())
         asked_for = error.retry_after if isinstance(error, MessengerUnavailable) else None
-        return self.clock() + max(ours, timedelta(seconds=asked_for or 0))
+        return self.clock() + max(ours, timedelta(seconds=min(asked_for or 0, LONGEST_ASKED_FOR)))

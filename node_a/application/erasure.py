@@ -5,36 +5,35 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from node_a.application.ports import Clock, Ledger, Transact
-from node_a.domain.customer import Customer, CustomerId, Standing
-from node_a.domain.errors import UnknownCustomer
+from node_a.application.registration import locked_if_known
+from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.refund import RefundState
 
 # Nodes mostly answer within seconds; one that is down is asked again by its own rules.
 LOOKED_AT_AGAIN_AFTER: Final = timedelta(minutes=1)
 
 
-def _locked(ledger: Ledger, id: CustomerId) -> Customer | None:
-    try:
-        return ledger.customers.locked(id)
-    except UnknownCustomer:
-        return None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestErasure:
     """From now on the customer is being erased: no key works any longer than it takes to tell the nodes, nothing can be
-    bought. There is no way back. Safe to repeat, and for somebody whom nobody knows any more."""
+    bought. There is no way back. Safe to repeat, and for somebody whom nobody knows any more.
+
+    `asked_at`: when they were asked whether they are sure. False, and nothing is done, if they have begun something
+    since: their yes may be an old one that Telegram delivers again, and it was not about that.
+    """
 
     write: Transact
     clock: Clock
 
-    def __call__(self, customer_id: CustomerId) -> None:
-        self.write(lambda ledger: self._request(ledger, customer_id))
+    def __call__(self, customer_id: CustomerId, asked_at: datetime) -> bool:
+        return self.write(lambda ledger: self._request(ledger, customer_id, asked_at))
 
-    def _request(self, ledger: Ledger, id: CustomerId) -> None:
-        customer, now = _locked(ledger, id), self.clock()
+    def _request(self, ledger: Ledger, id: CustomerId, asked_at: datetime) -> bool:
+        customer, now = locked_if_known(ledger, id), self.clock()
         if customer is None or customer.standing is Standing.DELETED:
-            return
+            return True
+        if _has_begun_something(ledger, id, asked_at, now):
+            return False
         ledger.customers.save(customer.now_in(Standing.DELETED))
         self._end_subscription(ledger, id, now)
         for payment in ledger.payments.open_of(id):
@@ -43,6 +42,7 @@ class RequestErasure:
                 ledger.payments.save(given_up)
                 ledger.payments.schedule(payment.id, None)
         ledger.customers.erase_next(id, now)
+        return True
 
     @staticmethod
     def _end_subscription(ledger: Ledger, id: CustomerId, now: datetime) -> None:
@@ -52,6 +52,14 @@ class RequestErasure:
         ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
         held = ledger.accesses.of_subscription(subscription.id)
         ledger.accesses.want(held, present=False, due_at=now)
+
+
+def _has_begun_something(ledger: Ledger, id: CustomerId, since: datetime, now: datetime) -> bool:
+    """A payment, or days that run: a trial, a gift. Days that begin later may have been there before."""
+    if ledger.payments.has_paid_since(id, since) or any(one.opened_at >= since for one in ledger.payments.open_of(id)):
+        return True
+    subscription = ledger.subscriptions.of_customer(id)
+    return subscription is not None and any(since <= grant.starts_at <= now for grant in subscription.grants)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +73,7 @@ class EraseCustomer:
         self.write(lambda ledger: self._erase(ledger, customer_id))
 
     def _erase(self, ledger: Ledger, id: CustomerId) -> None:
-        customer = _locked(ledger, id)
+        customer = locked_if_known(ledger, id)
         if customer is None:
             return
         if customer.standing is not Standing.DELETED:

@@ -14,12 +14,12 @@ from node_a.application.acts import (
     Result,
     about_customer,
     about_payment,
-    locked_if_known,
     why_not,
 )
 from node_a.application.granting import GrantDays
 from node_a.application.ports import Ledger, OpenLedger
 from node_a.application.refunding import OpenRefund
+from node_a.application.registration import locked_if_known
 from node_a.application.settlement import locked_payment
 from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.errors import ReceiptAddressNeeded, RefundRefused, UnknownPayment

@@ -285,6 +285,10 @@ class Payments(Protocol):
         payment in any of `states` fits."""
         ...
 
+    def check_forgotten_refunds(self, now: datetime) -> None:
+        """A payment with an open refund is due for a check, if none was planned."""
+        ...
+
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]: ...
 
     def reschedule(self, claim: PaymentClaim, check_at: datetime | None) -> None:
@@ -395,6 +399,10 @@ class Messages(Protocol):
 
     def make_due(self, id: MessageId, now: datetime) -> None:
         """An unsent message goes now."""
+        ...
+
+    def take_up_again(self, customer_id: CustomerId, dropped_because: str, now: datetime) -> None:
+        """The customer's messages about keys that were dropped for this reason go now."""
         ...
 
 

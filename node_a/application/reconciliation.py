@@ -9,6 +9,7 @@ from node_a.application.ports import Clock, Ledger, ListedPayment, OpenLedger, P
 from node_a.application.refunding import ApplyRefunds
 from node_a.application.settlement import RecordOutcome, locked_payment
 from node_a.domain.customer import NOBODY, Customer, Language
+from node_a.domain.errors import PaymentRefused, ProviderUnavailable
 from node_a.domain.payment import Outcome, OutcomeStatus, Payment, PaymentId, PaymentState, Shop
 from node_a.domain.refund import RefundOutcome, left_to_refund
 
@@ -20,8 +21,9 @@ PAID_TWICE = "paid a second time under the same number"
 @dataclass(slots=True)
 class Reconciliation:
     """What was found. `payments`, `refunds`: looked at, ours; `foreign`: paid into the shop, and not by us; `rebuilt`:
-    our database had forgotten them; `settled`: they changed; `shortened`: a refund was new; `differences`: payments of
-    which money in and grants do not agree, for a person."""
+    our database had forgotten them; `settled`: they changed; `shortened`: a refund was new; `unreadable`: the provider's
+    numbers of paid ones that we have forgotten and that do not say what for; `differences`: payments of which money in
+    and grants do not agree. The last two are for a person."""
 
     payments: int = 0
     refunds: int = 0
@@ -29,6 +31,7 @@ class Reconciliation:
     rebuilt: int = 0
     settled: int = 0
     shortened: int = 0
+    unreadable: list[str] = field(default_factory=list)
     differences: list[Payment] = field(default_factory=list)
 
 
@@ -48,27 +51,43 @@ class ReconcileMoney:
 
     def __call__(self, since: datetime) -> Reconciliation:
         found, started = Reconciliation(), self.clock()
+        # One list that breaks off must not keep the other from being walked.
+        broken: list[ProviderUnavailable | PaymentRefused] = []
         paid: set[PaymentId] = set()
-        for listed in self.provider.payments_since(since):
-            if listed.id is None:
-                found.foreign += listed.outcome.status is OutcomeStatus.SUCCEEDED
-                continue
-            found.payments += 1
-            if listed.outcome.status is OutcomeStatus.SUCCEEDED:
-                paid.add(listed.id)
-            self._payment(found, listed, listed.id)
-        for outcome in self.provider.refunds_since(since):
-            self._refund(found, outcome)
+        try:
+            self._payments(found, since, paid)
+        except (ProviderUnavailable, PaymentRefused) as error:
+            broken.append(error)
+        try:
+            for outcome in self.provider.refunds_since(since):
+                self._refund(found, outcome)
+        except (ProviderUnavailable, PaymentRefused) as error:
+            broken.append(error)
+        if broken:
+            raise broken[0]
         self._question(since, started, paid)
         with self.read_ledger() as ledger:
             found.differences.extend(ledger.payments.needing_a_person())
         return found
+
+    def _payments(self, found: Reconciliation, since: datetime, paid: set[PaymentId]) -> None:
+        for listed in self.provider.payments_since(since):
+            succeeded = listed.outcome.status is OutcomeStatus.SUCCEEDED
+            if listed.id is None:
+                found.foreign += succeeded
+                continue
+            found.payments += 1
+            if succeeded:
+                paid.add(listed.id)
+            self._payment(found, listed, listed.id)
 
     def _payment(self, found: Reconciliation, listed: ListedPayment, id: PaymentId) -> None:
         with self.read_ledger() as ledger:
             known = ledger.payments.find(id)
         if known is None:
             if not self.write(lambda ledger: self._rebuilt(ledger, listed, id)):
+                if listed.outcome.status is OutcomeStatus.SUCCEEDED:
+                    found.unreadable.append(listed.outcome.provider_id)
                 return
             found.rebuilt += 1
         elif known.provider_id not in {None, listed.outcome.provider_id}:
@@ -149,4 +168,7 @@ def _is_owed(ledger: Ledger, payment: Payment) -> bool:
 def _has_news(known: Payment, outcome: Outcome) -> bool:
     final = outcome.status is not OutcomeStatus.PENDING
     given_up = known.state in {PaymentState.ABANDONED, PaymentState.DECLINED}
-    return (known.is_open and final) or (given_up and outcome.status is OutcomeStatus.SUCCEEDED)
+    # Without the provider's number, the worker would give it up, although somebody may hold its link.
+    return (known.is_open and (final or known.provider_id is None)) or (
+        given_up and outcome.status is OutcomeStatus.SUCCEEDED
+    )

@@ -15,12 +15,12 @@ from node_a.application.ports import (
     PaymentProvider,
     Transact,
 )
-from node_a.application.settlement import RecordOutcome, check_again, locked_payment
+from node_a.application.settlement import RecordOutcome, check_again, leave_to_a_person, locked_payment
 from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, RefundRefused, UnknownCustomer
 from node_a.domain.message import Message
 from node_a.domain.money import Money
-from node_a.domain.payment import STATES_WITH_MONEY, Payment
+from node_a.domain.payment import STATES_WITH_MONEY, Payment, Shop
 from node_a.domain.refund import (
     Refund,
     RefundId,
@@ -91,7 +91,9 @@ class ApplyRefunds:
         refunds = ledger.refunds.of_payment(payment.id)
         left = left_to_refund(payment, refunds).minor_units
         # All of it went back, or a customer who was banned when it came got the days: there is nothing left to decide.
-        if (not left and not _open(refunds)) or (left and self.record.grant_owed(ledger, payment, customer, now)):
+        waits = before.attention is not None  # a person who has dealt with it otherwise gave no days
+        owed = bool(left) and waits and self.record.grant_owed(ledger, payment, customer, now)
+        if owed or (not left and not _open(refunds)):
             payment = payment.handled()
         self.record.save(ledger, before, payment, now)
         self._take_days(ledger, payment, customer, refunds, now)
@@ -146,11 +148,14 @@ class SettleRefunds:
     read_ledger: OpenLedger
     write: Transact
     provider: PaymentProvider
+    shop: Shop
     apply: ApplyRefunds
     clock: Clock
     chance: Chance
 
     def __call__(self, claim: PaymentClaim) -> Payment:
+        if claim.payment.shop.id != self.shop.id:
+            return self.write(lambda ledger: leave_to_a_person(ledger, claim, self.apply.record, self.clock()))
         with self.read_ledger() as ledger:
             opening = [one for one in ledger.refunds.of_payment(claim.payment.id) if one.state is RefundState.OPENING]
         try:

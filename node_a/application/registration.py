@@ -25,10 +25,17 @@ class RegisterCustomer:
         return self.write(lambda ledger: _seen(ledger, id, language))
 
 
-def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:
+def locked_if_known(ledger: Ledger, id: CustomerId) -> Customer | None:
+    """None for whoever never wrote to us, or was erased."""
     try:
-        known = ledger.customers.locked(id)
-    except UnknownCustomer:  # or erased a moment ago: then this is a new beginning
+        return ledger.customers.locked(id)
+    except UnknownCustomer:
+        return None
+
+
+def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:
+    known = locked_if_known(ledger, id)
+    if known is None:  # or erased a moment ago: then this is a new beginning
         ledger.customers.add(Customer(id, language))  # unless another first message was faster
         known = ledger.customers.locked(id)
     customer = known.seen(language)

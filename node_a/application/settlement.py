@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from node_a.application.alerts import TellOperators
 from node_a.application.granting import GrantDays
@@ -9,7 +10,18 @@ from node_a.application.ports import Chance, Clock, Ledger, NewIds, PaymentClaim
 from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, UnknownCustomer, UnknownPayment
 from node_a.domain.message import Message, MessageKind
-from node_a.domain.payment import OPEN_STATES, STATES_WITH_MONEY, Outcome, Payment, PaymentId, PaymentState
+from node_a.domain.payment import (
+    LONGEST_PAUSE,
+    OPEN_STATES,
+    STATES_WITH_MONEY,
+    Outcome,
+    Payment,
+    PaymentId,
+    PaymentState,
+    Shop,
+)
+
+ANOTHER_SHOPS: Final = "of another shop than the settings name"
 
 
 def locked_payment(ledger: Ledger, id: PaymentId) -> tuple[Payment, Customer]:
@@ -37,7 +49,8 @@ def check_again(
     payment = payment.not_answered(now)
     ledger.payments.save(payment)
     asked_for = error.retry_after if isinstance(error, ProviderUnavailable) else None
-    ledger.payments.reschedule(claim, max(payment.next_try(now, chance), now + timedelta(seconds=asked_for or 0)))
+    pause = timedelta(seconds=min(asked_for or 0, LONGEST_PAUSE.total_seconds()))
+    ledger.payments.reschedule(claim, max(payment.next_try(now, chance), now + pause))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +98,19 @@ class RecordOutcome:
         """Stored; operators are told if it needs a person for a new reason."""
         ledger.payments.save(payment)
         if payment.attention is not None and payment.attention != before.attention:
-            key = f"{payment.id}:{payment.attention}"
+            # With the moment: what was dealt with and comes again is news.
+            key = f"{payment.id}:{now.isoformat()}"
             self.tell_operators(ledger, MessageKind.MONEY_NEEDS_YOU, subject=payment.id, key=key, now=now)
+
+
+def leave_to_a_person(ledger: Ledger, claim: PaymentClaim, record: RecordOutcome, now: datetime) -> Payment:
+    """Called inside a transaction: a payment of a shop that the settings do not name any more. The provider would
+    not know it, or would take it for a new one."""
+    before, _ = locked_payment(ledger, claim.payment.id)
+    payment = before.needs_a_person(ANOTHER_SHOPS)
+    record.save(ledger, before, payment, now)
+    ledger.payments.reschedule(claim, None)
+    return payment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,11 +120,14 @@ class SettlePayment:
 
     write: Transact
     provider: PaymentProvider
+    shop: Shop
     record: RecordOutcome
     clock: Clock
     chance: Chance
 
     def __call__(self, claim: PaymentClaim) -> Payment:
+        if claim.payment.shop.id != self.shop.id:
+            return self.write(lambda ledger: leave_to_a_person(ledger, claim, self.record, self.clock()))
         try:
             outcome = self._ask(claim.payment)  # outside any transaction
         except (ProviderUnavailable, PaymentRefused) as error:

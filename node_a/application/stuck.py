@@ -170,7 +170,7 @@ class ListStuck:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WatchStuck:
     """Tell the operators of what has become stuck since the last look: in one message, and once for as long as it
-    stays so."""
+    stays so. What only lacks a time to be looked at gets one."""
 
     write: Transact
     tell: TellOperators
@@ -182,6 +182,7 @@ class WatchStuck:
 
     def _watch(self, ledger: Ledger) -> None:
         now = self.clock()
+        ledger.payments.check_forgotten_refunds(now)
         if ledger.told_stuck.replace(stuck_things(ledger, now).marks):
             id = self.new_ids.message()
             self.tell(ledger, MessageKind.STUCK, subject=id, key=str(id), now=now)

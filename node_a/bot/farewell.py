@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from node_a.application.ports import Clock, Letter, RunInThread
@@ -19,7 +19,7 @@ ASKED_FOR: Final = timedelta(hours=1)
 class Farewell:
     """`request_erasure`: the use case RequestErasure."""
 
-    request_erasure: Callable[[CustomerId], None]
+    request_erasure: Callable[[CustomerId, datetime], bool]
     wording: Wording
     in_thread: RunInThread
     clock: Clock
@@ -33,7 +33,7 @@ class Farewell:
             return "", self.wording.nothing_deleted(customer.language)
         if press.action != YES:
             return None
-        if self.clock() - press.shown_at > ASKED_FOR:
-            return "", self.wording.question_too_old(customer.language)
-        await self.in_thread(lambda: self.request_erasure(customer.id))
-        return "", self.wording.last_word(customer.language)
+        leaves = self.clock() - press.shown_at <= ASKED_FOR and await self.in_thread(
+            lambda: self.request_erasure(customer.id, press.shown_at)
+        )
+        return "", (self.wording.last_word if leaves else self.wording.question_too_old)(customer.language)

@@ -115,7 +115,7 @@ class Payment:
 
     def can_be_paid(self, now: datetime) -> bool:
         """Whether its link may be given to somebody who then still looks for a card."""
-        return self.state is PaymentState.PENDING and now < self.opened_at + LINK_GIVEN_FOR
+        return self.state is PaymentState.PENDING and self.link is not None and now < self.opened_at + LINK_GIVEN_FOR
 
     def creation_may_be_repeated(self, now: datetime) -> bool:
         return now < self.opened_at + CREATION_REPEATED_FOR

@@ -1,9 +1,17 @@
 """Why money needs a person, and what that person can do."""
 
+from typing import Final
+
 from node_a.application.reconciliation import NO_DAYS_GIVEN, NOT_PAID_THERE, PAID_TWICE
+from node_a.application.settlement import ANOTHER_SHOPS
+from node_a.domain.customer import NOBODY
 from node_a.domain.payment import Payment
 from node_a.wording import formats
+from node_a.wording.markup import shortened
 from node_a.wording.words import Words
+
+# Of codes that a machine gave: enough to tell one from another.
+LONGEST_REASON: Final = 30
 
 
 def why(payment: Payment, words: Words) -> str:
@@ -11,15 +19,20 @@ def why(payment: Payment, words: Words) -> str:
     known = {
         NOT_PAID_THERE: words.gettext("We gave days for it, but YooKassa does not call it paid. Look there."),
         NO_DAYS_GIVEN: words.gettext("It is paid, but no days were given. “Look again” gives them."),
+        ANOTHER_SHOPS: words.gettext(
+            "It belongs to another of YooKassa's shops than the settings name. Look in that shop's account page."
+        ),
         PAID_TWICE: words.gettext("It was paid twice under one number. Pay one back in YooKassa's account page."),
     }
     said, _, rest = (payment.attention or "").partition(": ")
     if said == "differs":
         return _differs(payment, rest, words)
     if said == "late":
-        return words.gettext("It came after the customer was banned or had left. /refund or /unban decides.")
+        came = words.gettext("It came after the customer was banned or had left.")
+        return f"{came} {_decide('/unban', payment, words)}"
     if said == "refund failed":
-        return words.gettext("A refund failed (%(reason)s). Try /refund, or YooKassa's account page.", reason=rest)
+        reason = shortened(rest, LONGEST_REASON)
+        return words.gettext("A refund failed (%(reason)s). Try /refund, or YooKassa's account page.", reason=reason)
     return known.get(payment.attention or "", payment.attention or "")
 
 
@@ -32,8 +45,15 @@ def _differs(payment: Payment, differing: str, words: Words) -> str:
     }
     what = ", ".join(names.get(name, name) for name in differing.split(", "))
     came = formats.money(payment.received, words.language) if payment.received else "?"
-    return words.gettext(
-        "It is not what we asked for: %(what)s. %(amount)s came, no days were given. /refund or /grant decides.",
-        what=what,
-        amount=came,
+    said = words.gettext(
+        "It is not what we asked for: %(what)s. %(amount)s came, no days were given.", what=what, amount=came
     )
+    return f"{said} {_decide('/grant', payment, words)}"
+
+
+def _decide(other: str, payment: Payment, words: Words) -> str:
+    """`other`: the command for those who do not want to pay it back; to a customer who was deleted nothing else can
+    be done."""
+    if payment.customer_id == NOBODY:
+        return words.gettext("Use /refund.")
+    return words.gettext("Use /refund or %(command)s.", command=other)

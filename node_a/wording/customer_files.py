@@ -11,14 +11,15 @@ from node_a.domain.grant import Grant
 from node_a.domain.payment import PaymentState
 from node_a.domain.refund import Refund, RefundState
 from node_a.wording import formats
-from node_a.wording.attention import why
-from node_a.wording.markup import bold, code, lines, paragraphs, plain
+from node_a.wording.attention import LONGEST_REASON, why
+from node_a.wording.fitting import as_much_as_fits
+from node_a.wording.markup import bold, code, lines, paragraphs, plain, shortened
 from node_a.wording.words import Words
 
 # Of payments, grants and acts each; of refunds of one payment.
 _MOST_SHOWN: Final = 5
 _MOST_REFUNDS: Final = 3
-_LONGEST_REASON: Final = 100
+_LONGEST_WHY: Final = 100
 _DONE: Final[frozenset[str]] = frozenset(
     (Result.GRANTED, Result.REFUND_OPENED, Result.BANNED, Result.UNBANNED, Result.RETRIED, Result.HANDLED)
 )
@@ -26,12 +27,18 @@ _DONE: Final[frozenset[str]] = frozenset(
 
 def customer_file(file: CustomerFile, language: Language) -> Letter:
     words = Words(language)
+    return as_much_as_fits(lambda most: _with(most, file, words), _MOST_SHOWN)
+
+
+def _with(most: int, file: CustomerFile, words: Words) -> Letter:
+    payments = [_payment(one, words) for one in file.payments]
+    acts = [_act(act, words) for act in file.acts]
     return Letter(
         paragraphs(
             _customer(file, words),
-            _subscription(file, words),
-            _section(words.gettext("Payments"), [_payment(one, words) for one in file.payments], words),
-            _section(words.gettext("What operators did"), [_act(act, words) for act in file.acts], words),
+            _subscription(file, most, words),
+            _section(words.gettext("Payments"), payments, most, words),
+            _section(words.gettext("What operators did"), acts, most, words),
         )
     )
 
@@ -52,7 +59,7 @@ def _customer(file: CustomerFile, words: Words) -> str:
     )
 
 
-def _subscription(file: CustomerFile, words: Words) -> str:
+def _subscription(file: CustomerFile, most: int, words: Words) -> str:
     subscription = file.subscription
     if subscription is None or subscription.ends_at is None:
         return "" if file.customer.id == NOBODY else plain(words.gettext("No subscription."))
@@ -67,7 +74,7 @@ def _subscription(file: CustomerFile, words: Words) -> str:
         bold(words.gettext("Subscription")) + " " + code(str(subscription.id)),
         plain(until),
         plain(_keys(file, words)),
-        *_shortened(grants, words),
+        *_first(most, grants, words),
     )
 
 
@@ -104,7 +111,7 @@ def _payment(file: PaymentFile, words: Words) -> str:
     price = formats.money(payment.plan.price, words.language)
     title = formats.plan_title(payment.plan, words.language)
     declined = payment.state is PaymentState.DECLINED and payment.reason
-    reason = f" ({payment.reason})" if declined else ""
+    reason = f" ({shortened(payment.reason or '', LONGEST_REASON)})" if declined else ""
     return lines(
         plain(f"• {price} · {title} · {states[payment.state]}{reason}"),
         plain(formats.date_and_time(payment.opened_at, words.language)),
@@ -123,7 +130,7 @@ def _refund(refund: Refund, words: Words) -> str:
         RefundState.FAILED: words.gettext("failed"),
     }
     amount = formats.money(refund.amount, words.language)
-    reason = f" ({refund.reason})" if refund.reason else ""
+    reason = f" ({shortened(refund.reason, LONGEST_REASON)})" if refund.reason else ""
     said = words.gettext("back: %(amount)s, %(state)s", amount=amount, state=states[refund.state])
     return plain(f"↩ {said}{reason}")
 
@@ -140,18 +147,17 @@ def _act(act: OperatorAct, words: Words) -> str:
     }
     when = formats.date_and_time(act.at, words.language)
     mark = "✓" if act.outcome.partition(": ")[0] in _DONE else "✗"
-    reason = act.reason if len(act.reason) <= _LONGEST_REASON else act.reason[:_LONGEST_REASON] + "…"
     return lines(
         f"{mark} {plain(names.get(act.act, act.act))} · {plain(when)} · {code(str(act.operator_id))}",
-        plain(reason),
+        plain(shortened(act.reason, _LONGEST_WHY)),
     )
 
 
-def _section(title: str, entries: Sequence[str], words: Words) -> str:
-    return lines(bold(title), *_shortened(entries, words)) if entries else ""
+def _section(title: str, entries: Sequence[str], most: int, words: Words) -> str:
+    return lines(bold(title), *_first(most, entries, words)) if entries else ""
 
 
-def _shortened(entries: Sequence[str], words: Words) -> list[str]:
-    hidden = len(entries) - _MOST_SHOWN
+def _first(most: int, entries: Sequence[str], words: Words) -> list[str]:
+    hidden = len(entries) - most
     more = words.ngettext("And %(number)s more.", "And %(number)s more.", hidden)
-    return [*entries[:_MOST_SHOWN], *([plain(more)] if hidden > 0 else [])]
+    return [*entries[:most], *([plain(more)] if hidden > 0 else [])]

@@ -13,7 +13,7 @@ def question(language: Language) -> Letter:
     goes = (
         words.gettext("the subscription and all days that are left, without money back;"),
         words.gettext("your keys: they stop working on every device;"),
-        words.gettext("your Telegram id and e-mail, wherever we have them."),
+        words.gettext("your Telegram id and e-mail, in our database."),
     )
     return Letter(
         paragraphs(
@@ -21,8 +21,8 @@ def question(language: Language) -> Letter:
             lines(plain(words.gettext("This goes for good:")), *(plain(f"• {what}") for what in goes)),
             plain(
                 words.gettext(
-                    "What stays are the payments as figures, without your name: the law wants them kept."
-                    " There is no way back."
+                    "What stays are the payments, without your name: the law wants them kept."
+                    " Logs and backups forget you a little later. There is no way back."
                 )
             ),
         ),
@@ -40,7 +40,8 @@ def last_word(language: Language) -> Letter:
             bold(words.gettext("Your data is being deleted")),
             plain(
                 words.gettext(
-                    "The keys stop working now, the rest is gone within minutes. Thank you for having been with us!"
+                    "The keys stop working now, the rest is gone, usually within minutes."
+                    " Thank you for having been with us!"
                 )
             ),
             plain(words.gettext("Should you want to come back one day, send /start.")),

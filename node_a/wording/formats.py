@@ -17,6 +17,7 @@ from node_a.wording.words import Words
 MOSCOW: Final = timezone(timedelta(hours=3), "MSK")
 
 _NO_BREAK: Final = "\u00a0"
+_MONTH: Final = 30  # days: the period that limits are for
 _MEGABYTE: Final = 10**6
 _GIGABYTE: Final = 10**9
 _TERABYTE: Final = 10**12
@@ -73,19 +74,18 @@ def plan_title(plan: Plan, language: Language) -> str:
     return words.ngettext("%(number)s day", "%(number)s days", days)
 
 
-def traffic(limit: int | None, language: Language) -> str:
-    """ "100 ГБ в месяц" for a plan's limit in bytes, "без ограничений" for None."""
+def traffic(sold: Plan, language: Language) -> str:
+    """ "100 ГБ в месяц", "10 ГБ" for a plan that ends before a month does, "без ограничений"."""
     words = Words(language)
-    return (
-        words.gettext("unlimited traffic")
-        if limit is None
-        else words.gettext("%(size)s a month", size=size(limit, language))
-    )
+    if sold.traffic_limit is None:
+        return words.gettext("unlimited traffic")
+    amount = size(sold.traffic_limit, language)
+    return words.gettext("%(size)s a month", size=amount) if sold.days >= _MONTH else amount
 
 
 def plan(sold: Plan, language: Language) -> str:
     """ "1 месяц, без ограничений"."""
-    return f"{plan_title(sold, language)}, {traffic(sold.traffic_limit, language)}"
+    return f"{plan_title(sold, language)}, {traffic(sold, language)}"
 
 
 def _decimal(amount: int, unit: int, pattern: str, language: Language) -> str:

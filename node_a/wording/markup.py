@@ -27,6 +27,10 @@ def paragraphs(*parts: str) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def length(text: str) -> int:
     """As Telegram counts: UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2

@@ -72,7 +72,7 @@ def in_words(answered: Answered, language: Language) -> str:
                 "Nothing was paid back: of this payment %(amount)s can go back.", amount=_amount(detail, language)
             )
         case Result.UNBANNED:
-            again = words.gettext("The ban is lifted, the same keys work again.")
+            again = words.gettext("The ban is lifted. The same keys work again for the days that are left.")
             looked_at = words.ngettext(
                 "%(number)s payment is looked at again.", "%(number)s payments are looked at again.", int(detail)
             )
@@ -98,6 +98,9 @@ def _short(result: Result, words: Words) -> str:
             " account page; the days follow by themselves."
         ),
         Result.NUMBER_USED: words.gettext("Nothing was done. Please send it once more."),
+        Result.OF_ANOTHER_RELEASE: words.gettext(
+            "This came before, and another release of the shop answered it. /find shows what came of it."
+        ),
     }
     return sentences[result]
 

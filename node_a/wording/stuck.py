@@ -1,6 +1,6 @@
 """What is stuck, on one screen of a phone, with a button for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,6 +9,7 @@ from node_a.application.stuck import StuckMessages, StuckNode, StuckPayment, Stu
 from node_a.domain.customer import Language
 from node_a.domain.message import MessageKind
 from node_a.wording import formats
+from node_a.wording.fitting import as_much_as_fits
 from node_a.wording.markup import bold, code, lines, paragraphs, plain
 from node_a.wording.operators import about_money, money_buttons
 from node_a.wording.words import Words
@@ -16,23 +17,26 @@ from node_a.wording.words import Words
 # What a thumb can still scroll through; the others come up as these are done.
 _MOST_SHOWN: Final = 8
 
+# The number that is put before the thing and its buttons → both.
+_Show = Callable[[str], tuple[str, tuple[ActionButton, ...]]]
+
 
 def stuck(things: StuckThings, language: Language) -> Letter:
     words = Words(language)
     all_of_them = _all(things, words)
     if not all_of_them:
         return Letter(plain(words.gettext("Nothing is stuck: everything goes on by itself.")))
-    shown = [show(f"{number}. ") for number, show in enumerate(all_of_them[:_MOST_SHOWN], 1)]
+    return as_much_as_fits(lambda most: _with(most, all_of_them, words), _MOST_SHOWN)
+
+
+def _with(most: int, all_of_them: Sequence[_Show], words: Words) -> Letter:
+    shown = [show(f"{number}. ") for number, show in enumerate(all_of_them[:most], 1)]
     hidden = len(all_of_them) - len(shown)
     rest = words.ngettext("And %(number)s more.", "And %(number)s more.", hidden) if hidden else ""
     return Letter(
         paragraphs(bold(words.gettext("What needs you")), *(text for text, _ in shown), plain(rest)),
         tuple(button for _, buttons in shown for button in buttons),
     )
-
-
-# The number that is put before the thing and its buttons → both.
-_Show = Callable[[str], tuple[str, tuple[ActionButton, ...]]]
 
 
 def _all(things: StuckThings, words: Words) -> list[_Show]:

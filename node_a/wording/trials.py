@@ -13,14 +13,22 @@ def begun(plan: Plan, language: Language) -> Letter:
     return Letter(
         paragraphs(
             bold(words.gettext("Your free trial begins: %(period)s", period=formats.plan(plan, language))),
-            plain(words.gettext("We are preparing your keys. They come to this chat by themselves within a minute.")),
+            plain(
+                words.gettext(
+                    "We are preparing your keys. They come to this chat by themselves, usually within a minute."
+                )
+            ),
         )
     )
 
 
 def had_days(language: Language) -> Letter:
     words = Words(language)
-    said = words.gettext("The free trial is for those who have not been with us yet, and you have. See your keys: /my")
+    # Said to whoever has bought, too, and after a /trial that Telegram delivered twice: it must be true of all of them.
+    said = words.gettext(
+        "The free trial is given once, before the first purchase. If you have taken it, it is running or over."
+        " Your keys: /my"
+    )
     return Letter(plain(said), (AppButton(words.gettext("Choose a plan")),))
 
 

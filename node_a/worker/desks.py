@@ -36,8 +36,8 @@ PAYMENT_LEASE: Final = timedelta(minutes=3)
 # waits for the one attempt.
 ACCESS_LEASE: Final = timedelta(seconds=90)
 MESSAGE_LEASE: Final = timedelta(seconds=90)
-# A nightly walk through the provider's lists, with a provider that is slow.
-JOB_LEASE: Final = timedelta(minutes=30)
+# A nightly walk through the provider's lists, with a provider that is slow: two at once would help nobody.
+JOB_LEASE: Final = timedelta(hours=2)
 
 
 def desks(

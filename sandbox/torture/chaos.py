@@ -6,12 +6,14 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final
 
 import httpx
 
 from sandbox.shop import Shop
 from sandbox.torture.purchases import Purchases
+from sandbox.torture.threads import Background
 
 _YOOKASSA_FAULTS: Final = ("500", "500_after_work", "html", "html_200", "drop", "drop_after_work", "429")
 _NODE_FAULTS: Final = ("500_after_work", "drop", "drop_after_work", "401")
@@ -33,22 +35,29 @@ class Chaos:
         self._http = httpx.Client(trust_env=False, timeout=30)
         self._away: dict[str, float] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
+        self._thread = Background("chaos", self._run)
 
     def start(self) -> None:
         self._webhooks_are(_WEBHOOKS)
         self._thread.start()
 
     def stop(self) -> None:
+        """Raises EndedTooSoon if the trouble has ended before."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.wait()
+        try:
+            with closing(self._http):
+                self._everything_works_again()
+        finally:
+            self._thread.join()
+
+    def _everything_works_again(self) -> None:
         for name in list(self._away):
             self._come_back(name)
         self._webhooks_are({})
         self._post(f"{self._shop.yookassa_url}/sandbox/faults", {})
         for part in ("marzban", "agent"):
             self._post(f"{self._shop.node_url}/sandbox/{part}/faults", {"next": "drop", "count": 0})
-        self._http.close()
 
     def _run(self) -> None:
         kinds: dict[Callable[[], str], int] = {

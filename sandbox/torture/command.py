@@ -1,7 +1,9 @@
 """`make torture`: one bad night on this machine; the last line is JSON."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import httpx
 from sqlalchemy import create_engine, inspect
@@ -10,11 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sandbox.shop import ShopDidNotStart, begin_anew, migrated_node_a, shop_without_node_a
 from sandbox.torture.night import Morning, Night, survive
 from sandbox.torture.storm import say
+from sandbox.torture.threads import EndedTooSoon
+
+# With fewer purchases the night may be over before anything has happened.
+_LONG_ENOUGH_FOR_KILLS: Final = 20
 
 
 def torture(directory: Path, purchases: int, seed: int, database_url: str | None = None) -> int:
-    """0 only if every purchase was delivered, once. `database_url`: of an empty database; a SQLite file in
-    `directory` without one."""
+    """0 only if every purchase was delivered, once, and the night was a bad one. `database_url`: of an empty database;
+    without it, a SQLite file in `directory`."""
     say(f"seed {seed}, {purchases} purchases")
     try:
         begin_anew(directory)
@@ -25,7 +31,7 @@ def torture(directory: Path, purchases: int, seed: int, database_url: str | None
         with shop_without_node_a(directory) as shop, migrated_node_a(shop, settings) as start:
             say(f"what Node A writes: {shop.log}")
             morning = survive(Night(purchases=purchases, seed=seed, commands=_commands(database_url)), shop, start)
-    except (ShopDidNotStart, httpx.HTTPError, OSError) as error:
+    except (ShopDidNotStart, EndedTooSoon, httpx.HTTPError, OSError) as error:
         say(f"no verdict: {error}")
         return 1
     return _told(morning, purchases, seed)
@@ -50,11 +56,25 @@ def _check_is_empty(database_url: str) -> None:
 
 
 def _told(morning: Morning, purchases: int, seed: int) -> int:
-    seen = morning.verdict
-    for line in (*morning.ended_by_themselves, *morning.gave_up, *seen.lost, *seen.doubled):
+    failures = why_it_fails(morning, purchases)
+    for line in (*morning.ended_by_themselves, *morning.gave_up, *failures):
         say(line)
     print(json.dumps({**_counts(morning), "seed": seed}), flush=True)
-    return 1 if seen.lost or seen.doubled or morning.paid != purchases else 0
+    return 1 if failures else 0
+
+
+def why_it_fails(morning: Morning, wanted: int) -> Sequence[str]:
+    """Processes that ended by themselves are no reason: when only the leader of the web's processes is killed, the ones
+    that it leaves behind hold the port for a while, and the next web cannot have it."""
+    reasons = [*morning.verdict.lost, *morning.verdict.doubled]
+    if morning.paid != wanted:
+        reasons.append(f"{morning.paid} of {wanted} purchases were paid")
+    if wanted >= _LONG_ENOUGH_FOR_KILLS:
+        if not sum(morning.kills.values()):
+            reasons.append("a night without kills proves nothing")
+        if not sum(morning.troubles.values()):
+            reasons.append("a night without troubles proves nothing")
+    return reasons
 
 
 def _counts(morning: Morning) -> dict[str, object]:

@@ -14,6 +14,7 @@ import httpx
 from sandbox.customer import keys_and_link
 from sandbox.shop import PROJECT, Shop
 from sandbox.stand_ins import SHOP_ID
+from sandbox.torture.letters import promised_end
 from sandbox.torture.purchases import Purchases
 from sandbox.torture.verdict import Account
 
@@ -22,8 +23,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One that the provider calls succeeded; `at`: seconds since the epoch."""
+    """One that the provider calls succeeded; `id`: the provider's; `at`: seconds since the epoch."""
 
+    id: str
     days: int
     at: float
 
@@ -50,13 +52,20 @@ class Evidence:
 
     def _account(self, customer: int, payments: list[Payment], users: Mapping[str, tuple[str, float]]) -> Account:
         url = f"{self._shop.chat_url}/sandbox/chats/{customer}/messages"
-        told = [found for message in self._get(url)["messages"] if (found := keys_and_link(message))]
+        letters = [
+            (message["text"], found) for message in self._get(url)["messages"] if (found := keys_and_link(message))
+        ]
+        told = [found for _, found in letters]
+        ends = {end for text, _ in letters if (end := promised_end(text)) is not None}
         linked = {key for link in {link for _, link in told} for key in self._linked(link)}
         return Account(
             customer=customer,
+            paid=self._purchases.paid_by(customer),
+            succeeded=frozenset(payment.id for payment in payments),
             days=tuple(payment.days for payment in payments),
             first_paid_at=min((payment.at for payment in payments), default=0.0),
             keys_messages=len(told),
+            promised_ends=frozenset(ends),
             chat_keys=frozenset(key for keys, _ in told for key in keys),
             linked_keys=frozenset(linked),
             ends={key: users[credential_of(key)][1] for key in linked if credential_of(key) in users},
@@ -72,7 +81,7 @@ class Evidence:
             if customer is None:
                 raise RuntimeError(f"payment {payment['id']} was paid by nobody")
             at = datetime.fromisoformat(payment["captured_at"]).timestamp()
-            found[customer].append(Payment(days[payment["amount"]["value"]], at))
+            found[customer].append(Payment(payment["id"], days[payment["amount"]["value"]], at))
         return found
 
     def _succeeded(self) -> list[Json]:

@@ -3,12 +3,12 @@
 import queue
 import random
 import re
-import threading
 from typing import Final
 
 import httpx
 
 from sandbox.shop import Shop
+from sandbox.torture.threads import Background
 
 _A_CHECK: Final = re.compile(r"GET /v3/payments/([0-9a-f-]+)")
 _HOW_OFTEN: Final = 0.4
@@ -22,12 +22,13 @@ class Interruptions:
         self._url = f"{shop.yookassa_url}/sandbox/webhooks"
         self._random = random.Random(f"interruptions {seed}")  # noqa: S311 - luck, not secrecy
         self._asked_about: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="interruptions", daemon=True)
+        self._thread = Background("interruptions", self._run)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
+        """Raises EndedTooSoon if there were none any more."""
         self._asked_about.put(None)
         self._thread.join()
 

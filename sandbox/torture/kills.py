@@ -7,6 +7,7 @@ from typing import Final
 
 from sandbox.torture.moments import Moments
 from sandbox.torture.processes import Respawned
+from sandbox.torture.threads import Background
 
 # Seconds: how long to look for a process at work, and how soon after that it dies.
 _LOOKED_FOR: Final = 2.0
@@ -29,7 +30,7 @@ class Kills:
         self._moments = moments
         self._start_takes = start_takes
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kills", daemon=True)
+        self._thread = Background("kills", self._run)
 
     @property
     def total(self) -> int:
@@ -39,6 +40,7 @@ class Kills:
         self._thread.start()
 
     def stop(self) -> None:
+        """Raises EndedTooSoon if there were none any more."""
         self._stopping.set()
         self._thread.join()
 

@@ -43,6 +43,10 @@ class Purchases:
         with self._lock:
             return self._customers.get(payment)
 
+    def paid_by(self, customer: int) -> frozenset[str]:
+        with self._lock:
+            return frozenset(payment for payment in self._paid if self._customers[payment] == customer)
+
     @property
     def number_paid(self) -> int:
         with self._lock:

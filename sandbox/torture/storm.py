@@ -3,6 +3,8 @@
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from sandbox.shop import Shop
@@ -12,6 +14,7 @@ from sandbox.torture.kills import Kills
 from sandbox.torture.moments import Moments
 from sandbox.torture.processes import Respawned
 from sandbox.torture.purchases import Purchases
+from sandbox.torture.threads import Background
 
 # Seconds. On a slow machine the last customers come when it is over.
 _LASTS: Final = 8.0
@@ -52,25 +55,22 @@ class Storm:
         return {**self._chaos.count, "webhooks during a check": self._interruptions.count}
 
     def rage_around(self, work: Callable[[], None]) -> None:
+        """Raises EndedTooSoon if a part of the storm was over before its time."""
         over = threading.Event()
-        threads = [threading.Thread(target=target, args=[over], name="storm") for target in (self._rage, self._tell)]
-        for thread in threads:
-            thread.start()
-        try:
+        with ExitStack() as ending:
+            for name, run in (("storm", self._rage), ("report", self._tell)):
+                thread = Background(name, partial(run, over))
+                thread.start()
+                ending.callback(thread.join)
+            ending.callback(over.set)
             work()
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
 
     def _rage(self, over: threading.Event) -> None:
-        self._chaos.start()
-        self._interruptions.start()
-        self.kills.start()
-        over.wait(self._lasts)
-        self.kills.stop()
-        self._interruptions.stop()
-        self._chaos.stop()
+        with ExitStack() as ending:
+            for part in (self._chaos, self._interruptions, self.kills):
+                part.start()
+                ending.callback(part.stop)
+            over.wait(self._lasts)
 
     def _tell(self, over: threading.Event) -> None:
         while not over.wait(_TELL_EVERY):

@@ -8,18 +8,25 @@ _DAY: Final = 86_400.0
 # The days are counted from the moment of settling, which nobody sees from outside; it is not before the money came, and
 # not half an hour after.
 SETTLED_WITHIN: Final = 30 * 60.0
+# Letters name the minute in which a subscription ends.
+_MINUTE: Final = 60.0
 _PROTOCOLS: Final = ["ss", "vless"]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One customer as seen from outside. `days`: what each payment bought that the provider calls succeeded;
-    `first_paid_at` and `ends`: seconds since the epoch; `ends`: by key, as whoever keeps it on the node has it."""
+    """One customer as seen from outside. `paid` and `succeeded`: the provider's ids of the payments that the customer
+    paid, and of those that the provider calls succeeded; `days`: what each of the latter bought. In seconds since the
+    epoch: `first_paid_at`; `promised_ends`, which letters with keys name; `ends`, by key, as whoever keeps it on the
+    node has it."""
 
     customer: int
+    paid: frozenset[str] = frozenset()
+    succeeded: frozenset[str] = frozenset()
     days: tuple[int, ...] = ()
     first_paid_at: float = 0.0
     keys_messages: int = 0
+    promised_ends: frozenset[float] = frozenset()
     chat_keys: frozenset[str] = frozenset()
     linked_keys: frozenset[str] = frozenset()
     ends: Mapping[str, float] = field(default_factory=dict)
@@ -49,10 +56,18 @@ def verdict(accounts: Iterable[Account], strangers: Iterable[str]) -> Verdict:
 
 
 def _missing(account: Account) -> Iterator[str]:
+    for payment in sorted(account.paid - account.succeeded):
+        yield f"payment {payment} was paid, and the provider does not call it succeeded"
+    for payment in sorted(account.succeeded - account.paid):
+        yield f"the provider calls payment {payment} succeeded, and the customer knows nothing of paying it"
     if not account.days:
         return
     if account.keys_messages < len(account.days):
         yield f"{len(account.days)} paid, {account.keys_messages} messages with keys"
+    # Grants that are provided at once are told with the same end, the last one. Whichever letter comes last, one of
+    # them must name it.
+    if max(account.promised_ends, default=0.0) + _MINUTE <= _earliest_end(account):
+        yield "no message with keys names the end that was paid for"
     if not account.chat_keys:
         yield "no key in the chat"
     if account.chat_keys - account.linked_keys:
@@ -73,6 +88,8 @@ def _surplus(account: Account) -> Iterator[str]:
             yield "keys without a payment"
         return
     latest = _earliest_end(account) + SETTLED_WITHIN
+    if max(account.promised_ends, default=0.0) > latest:
+        yield "a message with keys promises more days than were paid for"
     for key, end in sorted(account.ends.items()):
         if end > latest:
             yield f"the {key.partition('://')[0]} key ends {(end - latest) / _DAY:.2f} days too late"

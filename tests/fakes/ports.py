@@ -34,6 +34,7 @@ class FakeProvider:
     makes_it_as: OutcomeStatus = OutcomeStatus.PENDING
     refunds_as: RefundState = RefundState.DONE
     wants_receipts: bool = False
+    payments_break_off_with: ShopError | None = None
     _opened: dict[PaymentId, Payment] = field(default_factory=dict)
     _one_at_a_time: Lock = field(default_factory=Lock, repr=False)
 
@@ -85,6 +86,8 @@ class FakeProvider:
         ]
         listed = [entry for entry in (*self.foreign, *ours) if entry.created_at >= moment]
         yield from sorted(listed, key=lambda entry: entry.created_at)[::-1]
+        if self.payments_break_off_with is not None:
+            raise self.payments_break_off_with
 
     def refunds_since(self, moment: datetime) -> Iterator[RefundOutcome]:
         self._check_up()

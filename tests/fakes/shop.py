@@ -86,7 +86,7 @@ class ShopUnderTest:
         self.record_outcome = RecordOutcome(grant_days=grant_days, tell_operators=tell_operators, new_ids=ids)
         self.apply_refunds = ApplyRefunds(record=self.record_outcome, new_ids=ids)
         self.nudge = NudgePayment(**writes, **clock)
-        checking: dict[str, Any] = {**writes, **clock, **chance, "provider": self.provider}
+        checking: dict[str, Any] = {**writes, **clock, **chance, "provider": self.provider, "shop": THE_SHOP}
         self.settle_payment = SettlePayment(**checking, record=self.record_outcome)
         self.settle_refunds = SettleRefunds(**reads, **checking, apply=self.apply_refunds)
         self.open_refund = OpenRefund(
@@ -150,6 +150,10 @@ class ShopUnderTest:
         payment = self.buys(plan)
         self.works()
         return payment
+
+    def leaves(self, customer_id: CustomerId = ANNA.id) -> None:
+        """Says yes to a question that came after everything so far, although the clock stands."""
+        assert self.request_erasure(customer_id, self.now + timedelta(seconds=1))
 
     # ── what the worker does ──
 

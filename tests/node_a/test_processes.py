@@ -6,8 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from sandbox.shop import PROJECT, Shop
 from sandbox.state import ports_of, secrets_of
 from shared.environment import ConfigurationProblems
 from tests.databases import a_migrated_database, on_postgresql
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -110,13 +110,6 @@ def family(environment: dict[str, str], database: Path, tmp_path: Path, starter:
             if left.is_running():
                 left.kill()
         parent.wait()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def lines(tmp_path: Path) -> list[dict[str, Any]]:

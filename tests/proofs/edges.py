@@ -1,9 +1,8 @@
 """The real edges over a shop under test, in this process: its pages, and its worker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 from flask.testing import FlaskClient
 
@@ -11,8 +10,6 @@ from tests.builders import MONTH
 from tests.fakes.shop import ShopUnderTest
 from tests.node_a.web.shop import FakeShop
 from tests.node_a.worker.test_worker import a_worker
-
-PATIENCE: Final = 60.0
 
 
 def pages(shop: ShopUnderTest) -> FlaskClient:
@@ -39,9 +36,3 @@ async def working(shop: ShopUnderTest) -> AsyncIterator[None]:
     finally:
         stopping.set()
         await running
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 — what is waited for is outside of this loop
-            await asyncio.sleep(0.02)

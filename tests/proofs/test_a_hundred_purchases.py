@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.torture import torture
-from tests.databases import KINDS
-from tests.node_a.conftest import NewDatabase, new_database, postgresql
-
-__all__ = ["new_database", "postgresql"]
+from tests.databases import KINDS, NewDatabase
 
 pytestmark = pytest.mark.slow
 

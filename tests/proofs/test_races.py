@@ -23,10 +23,7 @@ from node_a.domain.subscription import Subscription
 from tests.builders import DAY, MONTH, OLGA
 from tests.databases import KINDS, a_migrated_database
 from tests.fakes.shop import ShopUnderTest
-from tests.node_a.conftest import postgresql
 from tests.proofs.at_once import at_once
-
-__all__ = ["postgresql"]
 
 MANY: Final = 20
 # Each race is run so often, every time with somebody new.
@@ -342,7 +339,7 @@ def test_erased_while_settling_the_money_stays_on_record(workers: Workers) -> No
         claims = stale(one, payment, 3)
         other.now = one.now
 
-        at_once(partial(other.request_erasure, who), partial(one.erase_customer, who), *settling(workers, claims))
+        at_once(partial(other.leaves, who), partial(one.erase_customer, who), *settling(workers, claims))
 
         assert one.payment(payment).state is PaymentState.PAID
         granted = end_of(one, who) is not None
@@ -354,7 +351,7 @@ def test_erased_at_the_last_step_while_settling_the_money_is_for_a_person(worker
     one, other = workers
     for who in map(somebody, ROUNDS):
         payment = paid(one, who)
-        one.request_erasure(who)
+        one.leaves(who)
         claims = stale(one, payment, 4)
         other.now = one.now
 
@@ -375,7 +372,7 @@ def test_erased_while_greeted_somebody_begins_anew_or_is_gone(workers: Workers) 
     one, other = workers
     for who in map(somebody, ROUNDS):
         one.register(who, "ru")
-        one.request_erasure(who)
+        one.leaves(who)
 
         greeted = at_once(
             *(partial(one.register, who, language) for language in ("ru", "en") * 4),

@@ -19,9 +19,10 @@ from tests.builders import ANNA, MONTH
 from tests.databases import a_migrated_database
 from tests.fakes.shop import ShopUnderTest
 from tests.node_a.web.shop import PROVIDER_ADDRESS, tma
-from tests.proofs.edges import pages, until, working
-from tests.sandbox.yookassa.openapi import check_exchange
+from tests.proofs.edges import pages, working
+from tests.sandbox.yookassa.checked import checked_yookassa
 from tests.sandbox.yookassa.running import SECRET_KEY, SHOP_ID, Json, RunningYooKassa, running_yookassa
+from tests.waiting import until_in_thread
 
 BEFORE_WORK = ["hang", "500", "html", "html_200", "redirect", "drop", "429"]
 # The provider has made the payment, and nobody here knows.
@@ -32,11 +33,8 @@ FOR_EVER = 1_000
 
 @pytest.fixture
 def stand_in() -> Iterator[RunningYooKassa]:
-    """Everything that was said to it is held against YooKassa's own document."""
-    with running_yookassa() as running:
+    with checked_yookassa() as running:
         yield running
-        for exchange in running.exchanges():
-            assert check_exchange(exchange) == [], exchange
 
 
 @pytest.fixture
@@ -295,7 +293,7 @@ async def test_a_worker_asks_a_failing_provider_once_and_goes_on_with_everybody_
     stand_in.fail_next("500", FOR_EVER)
 
     async with working(shop):
-        await until(lambda: len(asked(stand_in)) > before and "KeysReady" in shop.letters())
+        await until_in_thread(lambda: len(asked(stand_in)) > before and "KeysReady" in shop.letters())
         # Enough commits and ticks for a check in a circle to show itself.
         for _ in range(20):
             await asyncio.to_thread(shop.registers)
@@ -317,11 +315,11 @@ async def test_while_four_checks_hang_keys_and_messages_of_others_go_out(tmp_pat
         stand_in.fail_next("hang", PROVIDER_THREADS)
 
         async with working(shop):
-            await until(lambda: hanging(stand_in) == PROVIDER_THREADS)
+            await until_in_thread(lambda: hanging(stand_in) == PROVIDER_THREADS)
             stand_in.pay(str(boris.provider_id))
             await asyncio.to_thread(shop.nudge, boris.id, None)
             await asyncio.to_thread(shop.settles)  # as a second worker would
-            await until(lambda: "KeysReady" in shop.letters())
+            await until_in_thread(lambda: "KeysReady" in shop.letters())
             assert {customer for customer, _ in shop.messenger.sent} == {BORIS}
             # A check that has ended, if only because nobody waits for an answer for ever, is counted.
             assert [payment.checks for payment in open_payments(shop)] == [0] * PROVIDER_THREADS

@@ -90,6 +90,11 @@ class SqlMessages:
     def make_due(self, id: MessageId, now: datetime) -> None:
         self._update(and_(messages.c.id == id, messages.c.finished_at.is_(None)), due=now, attempts=0)
 
+    def take_up_again(self, customer_id: CustomerId, dropped_because: str, now: datetime) -> None:
+        its = and_(messages.c.customer_id == customer_id, messages.c.kind == MessageKind.KEYS_READY.value)
+        dropped = and_(its, messages.c.dropped_because == dropped_because)
+        self._update(dropped, finished_at=None, dropped_because=None, due=now, attempts=0)
+
     def _update(self, which: ColumnElement[bool], **values: Any) -> None:
         self._connection.execute(update(messages).where(which).values(**values))
 

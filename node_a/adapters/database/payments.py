@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, false, or_, select, update
 
 from node_a.adapters.database.rows import plan_columns, plan_of, unleased
-from node_a.adapters.database.tables import payments
+from node_a.adapters.database.tables import payments, refunds
 from node_a.application.ports import PaymentClaim
 from node_a.domain.customer import CustomerId
 from node_a.domain.money import Money
@@ -83,6 +83,12 @@ class SqlPayments:
             allowed = now if row.checked_at is None else max(now, row.checked_at + SHORTEST_PAUSE)
             self._update(PaymentId(row.id), {"check_at": allowed, "checks": 0})
         return bool(rows)
+
+    def check_forgotten_refunds(self, now: datetime) -> None:
+        # The release before knows nothing of refunds, and plans no check of a payment that is paid.
+        waiting = select(refunds.c.payment_id).where(refunds.c.settled_at.is_(None))
+        forgotten = and_(payments.c.id.in_(waiting), payments.c.check_at.is_(None))
+        self._connection.execute(update(payments).where(forgotten).values(check_at=now))
 
     def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[PaymentClaim]:
         query = (

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.databases import KINDS
-from tests.node_a.conftest import NewDatabase
+from tests.databases import KINDS, NewDatabase
 
 
 @pytest.fixture(params=KINDS)

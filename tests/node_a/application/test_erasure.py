@@ -1,7 +1,7 @@
 """Erasure: what goes, what stays, in which order, and what may happen meanwhile."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ from node_a.domain.node import Protocol
 from node_a.domain.payment import PaymentState
 from tests.builders import ANNA, DAY, MONTH
 from tests.databases import on_postgresql
+from tests.fakes.operations import Operations
 from tests.fakes.shop import LEASE, ShopUnderTest
 from tests.node_a.application.waiting import until_somebody_waits
 
@@ -46,7 +47,7 @@ def standing(shop: ShopUnderTest) -> Standing | None:
 
 
 def is_erased(shop: ShopUnderTest) -> None:
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     shop.works()
     shop.passes(timedelta(minutes=1))
     shop.works()
@@ -67,7 +68,7 @@ def test_from_the_request_on_keys_go_nothing_is_bought_and_no_letter_comes(shop:
     shop.buys_and_gets()
     shop.messenger.fails_with = None
     shop.buys()  # paid, and nobody has looked yet
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
 
     with pytest.raises(CustomerBanned):
         shop.open_payment(ANNA.id, MONTH.code)
@@ -82,7 +83,7 @@ def test_from_the_request_on_keys_go_nothing_is_bought_and_no_letter_comes(shop:
 def test_the_nodes_are_told_with_a_later_revision_and_time_changes_nothing_any_more(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
     before = shop.subscription().revision
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     assert {Activity.REMIND, Activity.EXPIRE} & shop.agenda.due(shop.now + 60 * DAY) == set()
 
     shop.provides()
@@ -93,7 +94,7 @@ def test_the_nodes_are_told_with_a_later_revision_and_time_changes_nothing_any_m
 def test_the_customer_goes_when_no_node_holds_anything_and_not_before(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
     shop.node.fails_with = {Protocol.VLESS: NodeUnavailable("down")}
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     for _ in range(3):
         shop.works()
         assert standing(shop) is Standing.DELETED
@@ -157,22 +158,100 @@ def test_another_customers_traces_stay(shop: ShopUnderTest) -> None:
 
 def test_asking_twice_or_while_it_runs_or_afterwards_changes_nothing(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     first = shop.subscription()
     shop.passes(timedelta(seconds=1))
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     assert shop.subscription() == first
     shop.works()
     assert standing(shop) is None
 
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
 
     assert (standing(shop), count(shop, "customers")) == (None, 1)  # NOBODY
 
 
+def bought(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+
+
+def paid_only(shop: ShopUnderTest) -> None:
+    shop.buys()
+    shop.settles()
+
+
+def chose_only(shop: ShopUnderTest) -> None:
+    shop.chooses()
+
+
+def tried(shop: ShopUnderTest) -> None:
+    shop.registers()
+    shop.take_trial(ANNA.id)
+
+
+@pytest.mark.parametrize("begins_anew", [bought, paid_only, chose_only, tried])
+def test_a_yes_that_comes_again_deletes_nothing_that_came_after_its_question(
+    shop: ShopUnderTest, begins_anew: Callable[[ShopUnderTest], None]
+) -> None:
+    shop.buys_and_gets()
+    shop.passes(timedelta(minutes=1))
+    asked_at = shop.now
+    assert shop.request_erasure(ANNA.id, asked_at)
+    shop.works()
+    assert standing(shop) is None
+    shop.passes(timedelta(minutes=1))
+    begins_anew(shop)
+
+    assert not shop.request_erasure(ANNA.id, asked_at)
+
+    assert standing(shop) is Standing.GOOD
+    assert shop.request_erasure(ANNA.id, shop.now + timedelta(seconds=1))
+
+
+def test_days_that_begin_later_and_a_failed_payment_keep_nobody_from_leaving(shop: ShopUnderTest) -> None:
+    """Renewed before the question: the second month begins after it."""
+    shop.buys_and_gets()
+    shop.passes(timedelta(minutes=1))
+    shop.buys_and_gets()
+    shop.passes(timedelta(minutes=1))
+    asked_at = shop.now
+    shop.passes(timedelta(minutes=1))
+    declined = shop.chooses()
+    shop.provider.cancels(declined, "insufficient_funds")
+    shop.nudge(declined.id, None)
+    shop.works()
+
+    assert shop.request_erasure(ANNA.id, asked_at)
+
+    assert standing(shop) is None or standing(shop) is Standing.DELETED
+
+
+def test_a_renewal_since_the_question_is_not_deleted_although_its_days_begin_later(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    shop.passes(timedelta(minutes=1))
+    asked_at = shop.now
+    shop.passes(timedelta(minutes=1))
+    shop.buys_and_gets()
+
+    assert not shop.request_erasure(ANNA.id, asked_at)
+
+    assert standing(shop) is Standing.GOOD
+
+
+def test_a_gift_since_the_question_is_not_deleted_with_a_subscription_that_had_ended(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    shop.passes(31 * DAY)
+    asked_at = shop.now
+    shop.passes(timedelta(minutes=1))
+    operators = Operations(shop)
+    operators.grant(operators.says(), ANNA.id, 3)
+
+    assert not shop.request_erasure(ANNA.id, asked_at)
+
+
 def test_a_start_while_being_erased_stops_nothing_and_afterwards_is_a_new_beginning(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
 
     assert shop.register(ANNA.id, "en").standing is Standing.DELETED
     shop.works()
@@ -189,7 +268,7 @@ def test_a_start_while_being_erased_stops_nothing_and_afterwards_is_a_new_beginn
 @on_postgresql
 def test_a_start_at_the_very_moment_of_the_erasure_is_a_new_beginning(shop: ShopUnderTest) -> None:
     shop.registers()
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     with ThreadPoolExecutor(1) as pool:
         with shop.database.open_ledger() as ledger:
             ledger.customers.locked(ANNA.id)
@@ -221,7 +300,7 @@ def test_a_payment_that_nobody_has_a_link_for_is_given_up_and_the_provider_is_no
         shop.chooses()
     shop.provider.fails_with = None
 
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     shop.passes(timedelta(minutes=2))
     assert Activity.SETTLE not in shop.agenda.due(shop.now)
     assert shop.works() == []
@@ -239,7 +318,7 @@ def test_a_payment_opened_at_the_moment_of_the_request_gives_nobody_a_link(shop:
 
     def create_slowly(payment: Any) -> Any:
         outcome = create(payment)
-        shop.request_erasure(ANNA.id)
+        shop.leaves()
         shop.works()
         return outcome
 
@@ -332,7 +411,7 @@ def test_an_access_that_is_still_wanted_on_a_missing_node_is_refused_and_kept(sh
 
 
 def test_whoever_was_never_seen_can_ask_and_leaves_no_trace(shop: ShopUnderTest) -> None:
-    shop.request_erasure(CustomerId(404))
+    shop.leaves(CustomerId(404))
     shop.erase_customer(CustomerId(404))
 
     assert count(shop, "customers") == 0

@@ -10,6 +10,7 @@ from node_a.application.acts import ActKind, Answered, Result
 from node_a.application.lookup import CustomerFile
 from node_a.application.ports import Ledger, OperatorAct
 from node_a.domain.customer import CustomerId, Standing
+from node_a.domain.errors import MessengerUnavailable
 from node_a.domain.money import Money
 from node_a.domain.node import Protocol
 from node_a.domain.payment import Payment
@@ -136,6 +137,18 @@ def test_money_goes_back_and_the_days_with_it(operations: Operations, by: str) -
     assert shop.letters()[-1] == "Refunded"
 
 
+def test_a_redelivered_act_that_a_later_release_recorded_is_answered_and_not_done(operations: Operations) -> None:
+    instruction = operations.says()
+    later = OperatorAct(instruction.update_id, OLGA, NOW, "grant", str(ANNA.id), "", "granted in style: at once")
+    with operations.shop.database.open_ledger() as ledger:
+        assert ledger.operator_acts.record(later)
+
+    answered = operations.grant(instruction, ANNA.id, 10)
+
+    assert answered.result is Result.OF_ANOTHER_RELEASE
+    assert not operations.shop.has_subscription()
+
+
 def test_a_redelivered_refund_pays_nothing_twice(operations: Operations) -> None:
     payment = operations.shop.buys_and_gets()
     instruction = operations.says()
@@ -231,6 +244,24 @@ def test_a_ban_lifted_before_the_node_heard_of_it_loses_no_key(operations: Opera
     operations.unban(operations.says(), ANNA.id)
     shop.works()
     assert {id.protocol for id in shop.node.held} == set(Protocol)
+
+
+def test_keys_that_a_ban_kept_back_come_when_it_is_lifted(operations: Operations) -> None:
+    shop = operations.shop
+    shop.messenger.fails_with = MessengerUnavailable("down")
+    shop.buys_and_gets()
+    operations.ban(operations.says(), ANNA.id)
+    shop.messenger.fails_with = None
+    shop.passes(timedelta(minutes=10))
+    shop.works()
+    assert "KeysReady" not in shop.letters()
+
+    operations.unban(operations.says(), ANNA.id)
+    shop.works()
+    shop.passes(timedelta(seconds=3))
+    shop.works()
+
+    assert shop.letters().count("KeysReady") == 1
 
 
 def test_a_ban_lifted_after_the_days_ran_out_brings_no_key_back(operations: Operations) -> None:
@@ -354,7 +385,7 @@ def test_of_an_erased_customer_only_the_payment_asked_for_is_shown(operations: O
 def test_an_erased_customer_is_not_in_the_record_of_what_operators_did(operations: Operations) -> None:
     shop, instruction = operations.shop, operations.says()
     operations.grant(instruction, ANNA.id, 10)
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     shop.provides()
     shop.erases()
     act = operations.recorded(instruction)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -16,7 +17,7 @@ from node_a.domain.customer import CustomerId
 from node_a.domain.errors import ProviderUnavailable
 from node_a.domain.money import Money
 from node_a.domain.node import Protocol
-from node_a.domain.payment import OutcomeStatus, Payment, PaymentState, Shop
+from node_a.domain.payment import OutcomeStatus, Payment, PaymentId, PaymentState, Shop
 from node_a.domain.refund import RefundState
 from tests.builders import ANNA, DAY, MONTH, NOW, OLGA, YEAR, an_outcome
 from tests.databases import a_migrated_database
@@ -236,3 +237,68 @@ def test_a_rebuilt_payment_is_compared_with_what_was_asked_for(shop: ShopUnderTe
     assert [one.attention for one in found.differences] == ["differs: amount"]
     with shop.engine.connect() as connection:
         assert connection.execute(subscriptions.select()).all() == []
+
+
+def test_an_unanswered_payment_of_a_restored_backup_keeps_the_link_that_somebody_holds(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+    with shop.engine.begin() as connection:
+        as_in_the_backup = {"state": PaymentState.OPENING.value, "provider_id": None, "link": None}
+        connection.execute(update(payments).where(payments.c.id == payment.id).values(**as_in_the_backup))
+    shop.passes(timedelta(minutes=20))
+
+    shop.reconciles()
+    shop.works()
+    shop.provider.pays(payment)
+    assert shop.nudge(payment.id, None)
+    shop.passes(timedelta(seconds=3))
+    shop.works()
+
+    assert shop.subscription().has_grant_of(payment.source)
+
+
+def test_refunds_are_compared_although_the_list_of_payments_breaks_off(shop: ShopUnderTest) -> None:
+    payment = shop.buys_and_gets()
+    shop.provider.refunds_by_hand(payment, Money(10_000))
+    shop.provider.payments_break_off_with = ProviderUnavailable("one of ours cannot be read")
+
+    with pytest.raises(ProviderUnavailable):
+        shop.reconciles()
+
+    assert shop.subscription().ends_at == NOW + timedelta(days=15)
+    assert shop.payment(payment).attention is None  # half a list says nothing about what is missing in it
+
+
+def test_money_of_ours_that_does_not_say_what_for_is_reported(shop: ShopUnderTest) -> None:
+    payment = shop.buys()
+    forget(shop, payment)
+    shop.provider.foreign.append(ListedPayment(an_outcome(provider_id="unreadable"), NOW, PaymentId(UUID(int=5))))
+
+    found = shop.reconciles()
+
+    assert (found.unreadable, found.rebuilt) == (["unreadable"], 1)
+
+
+def test_a_payment_of_the_shop_before_is_for_a_person_and_the_provider_is_not_asked(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+    with shop.engine.begin() as connection:
+        connection.execute(update(payments).values(shop_id="the test shop of before"))
+    asked = shop.provider.finds
+    shop.passes(timedelta(minutes=1))
+
+    shop.settles()
+    shop.passes(DAY)
+    shop.settles()
+
+    assert shop.payment(payment).attention == "of another shop than the settings name"
+    assert shop.provider.finds == asked
+    assert len(told(shop)) == 1
+
+
+def test_a_rebuilt_payment_without_a_link_stands_in_nobodys_way(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+    shop.provider.payments[payment.id] = replace(shop.provider.payments[payment.id], link=None)
+    forget(shop, payment)
+    shop.reconciles()
+
+    assert shop.chooses().id != payment.id
+    assert shop.show_open_payment(ANNA.id) != shop.payment(payment)

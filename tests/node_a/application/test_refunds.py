@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from node_a.adapters.database.tables import payments
+from node_a.application.acts import Instruction, PerformAct
+from node_a.application.retrying import HandleMoney
+from node_a.application.stuck import WatchStuck
 from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, RefundRefused
 from node_a.domain.money import Money
@@ -316,3 +321,60 @@ def test_a_refused_look_at_refunds_is_repeated_more_and_more_slowly(shop: ShopUn
     assert 4 <= len(looked) <= 9
     assert shop.payment(payment).state is PaymentState.PAID
     assert shop.provider.payments[payment.id].status is OutcomeStatus.SUCCEEDED
+
+
+def test_a_refund_that_fails_again_is_told_again(shop: ShopUnderTest) -> None:
+    payment = shop.buys_and_gets()
+    perform = PerformAct(write=shop.database.write, clock=lambda: shop.now)
+    shop.provider.refunds_as = RefundState.FAILED
+    for number in (1, 2):
+        shop.refunds(payment)
+        shop.settles()
+        HandleMoney(perform=perform)(Instruction(number, OLGA, "wrote to YooKassa"), payment.id)
+
+    assert messages_to(shop, OLGA) == ["money needs you"] * 2
+
+
+def test_days_settled_with_the_customer_otherwise_do_not_come_after_all(shop: ShopUnderTest) -> None:
+    payment = shop.chooses()
+    shop.provider.pays(payment)
+    with shop.database.open_ledger() as ledger:
+        ledger.customers.save(ANNA.now_in(Standing.BANNED))
+    shop.nudge(payment.id, None)
+    shop.settles()
+    perform = PerformAct(write=shop.database.write, clock=lambda: shop.now)
+    HandleMoney(perform=perform)(Instruction(1, OLGA, "paid back by hand"), payment.id)
+    with shop.database.open_ledger() as ledger:
+        ledger.customers.save(ANNA)
+
+    shop.passes(timedelta(minutes=1))
+    shop.nudge(payment.id, None, True)
+    shop.settles()
+
+    assert not shop.has_subscription()
+
+
+@pytest.mark.parametrize("seconds", [10.0**9, 10.0**15])
+def test_however_long_the_provider_asks_us_to_wait_the_checks_go_on(shop: ShopUnderTest, seconds: float) -> None:
+    payment = shop.buys()
+    shop.provider.fails_with = ProviderUnavailable("wait", retry_after=seconds)
+    shop.settles()
+    shop.provider.fails_with = None
+
+    shop.passes(timedelta(minutes=10))
+    shop.settles()
+
+    assert shop.payment(payment).is_paid
+
+
+def test_a_refund_that_nobody_would_look_at_is_found_by_the_watch(shop: ShopUnderTest) -> None:
+    payment = shop.buys_and_gets()
+    shop.refunds(payment)
+    with shop.engine.begin() as connection:  # as the release before leaves it, which knows nothing of refunds
+        connection.execute(update(payments).values(check_at=None))
+
+    tell = shop.record_outcome.tell_operators
+    WatchStuck(write=shop.database.write, tell=tell, clock=lambda: shop.now, new_ids=shop.new_ids)()
+    shop.settles()
+
+    assert [refund.state for refund in refunds_of(shop, payment)] == [RefundState.DONE]

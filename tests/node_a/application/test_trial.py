@@ -173,7 +173,7 @@ def test_being_erased_gives_no_second_trial(shop: ShopUnderTest) -> None:
     shop.registers()
     shop.take_trial(ANNA.id)
     shop.works()
-    shop.request_erasure(ANNA.id)
+    shop.leaves()
     for _ in range(3):
         shop.works()
         shop.passes(timedelta(minutes=1))

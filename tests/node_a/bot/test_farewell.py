@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from telebot import types
 
 from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import TrialRefused
-from tests.builders import ANNA
+from tests.builders import ANNA, DAY
 from tests.node_a.bot.conftest import OPERATOR, Chat, a_shop_bot, listening
 from tests.sandbox.telegram.conftest import Telegram
 
@@ -29,13 +30,14 @@ async def test_leaving_says_what_goes_and_asks_first(chat: Chat) -> None:
     await chat.says("/delete_me")
     [question] = await chat.answers(1)
 
-    for word in ("подписка", "ключи", "почта", "требует закон", "Вернуть удалённое нельзя"):
+    for word in ("подписка", "ключи", "почта в нашей базе", "требует закон", "чуть позже", "Вернуть удалённое нельзя"):
         assert word in question["text"]
     assert labels(question) == ["Да, удалить всё", "Нет, оставить всё"]
     assert anna(chat) == ANNA
 
 
 async def test_yes_deletes_and_the_question_becomes_the_last_word(chat: Chat) -> None:
+    chat.shop.now = datetime.now(UTC) - DAY
     await asyncio.to_thread(chat.shop.buys_and_gets)
     await chat.says("/delete_me")
     await chat.answers(1)
@@ -82,14 +84,40 @@ async def test_an_old_question_deletes_nothing(chat: Chat) -> None:
     await asyncio.to_thread(chat.shop.buys_and_gets)
     await chat.says("/delete_me")
     [question] = await chat.answers(1)
-    user = {"id": ANNA.id, "is_bot": False, "first_name": "Anna", "language_code": "ru"}
-    query = {"id": "5", "from": user, "message": {**question, "date": 1}, "chat_instance": "1", "data": "delete:yes"}
-    update = types.Update.de_json({"update_id": 1, "callback_query": query})  # type: ignore[no-untyped-call]
-    await chat.bot.bot.process_new_updates([update])
+    await says_yes(chat, question, 1)
     await chat.until_called("answerCallbackQuery")
 
     assert (await chat.newest())["text"].startswith("Этот вопрос слишком старый, ничего не удалено")
     assert anna(chat) == ANNA
+
+
+async def test_a_yes_that_telegram_delivers_again_deletes_no_later_purchase(chat: Chat) -> None:
+    await chat.says("/delete_me")
+    [question] = await chat.answers(1)
+    asked_at = int((datetime.now(UTC) - timedelta(minutes=10)).timestamp())
+    await says_yes(chat, question, asked_at)
+    await chat.until_called("answerCallbackQuery")
+    assert anna(chat) == replace(ANNA, standing=Standing.DELETED)
+    await asyncio.to_thread(chat.shop.works)
+    assert anna(chat) is None
+    chat.shop.now = datetime.fromtimestamp(asked_at, UTC) + timedelta(minutes=1)
+    await asyncio.to_thread(chat.shop.buys_and_gets)
+
+    await says_yes(chat, question, asked_at)
+    await chat.until_called("answerCallbackQuery", 2)
+
+    assert (await chat.newest())["text"].startswith("Этот вопрос слишком старый, ничего не удалено")
+    assert anna(chat) == ANNA
+    assert len(chat.shop.node.held) == 2
+
+
+async def says_yes(chat: Chat, question: dict[str, Any], date: int) -> None:
+    """The same update each time, as Telegram delivers it again."""
+    user = {"id": ANNA.id, "is_bot": False, "first_name": "Anna", "language_code": "ru"}
+    shown = {**question, "date": date}
+    query = {"id": "5", "from": user, "message": shown, "chat_instance": "1", "data": "delete:yes"}
+    update = types.Update.de_json({"update_id": 1, "callback_query": query})  # type: ignore[no-untyped-call]
+    await chat.bot.bot.process_new_updates([update])
 
 
 async def test_a_yes_from_somebody_elses_chat_is_nobodys(chat: Chat) -> None:
@@ -130,7 +158,7 @@ async def test_a_second_trial_is_kindly_refused(chat: Chat) -> None:
     await chat.answers(1)
     ends_at = chat.shop.subscription().ends_at
     await chat.says("/trial")
-    assert "для тех, кто у нас впервые" in (await chat.answers(2))[1]["text"]
+    assert "даётся один раз, до первой покупки" in (await chat.answers(2))[1]["text"]
     assert chat.shop.subscription().ends_at == ends_at
 
 

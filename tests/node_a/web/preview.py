@@ -16,8 +16,8 @@ from node_a.application.overview import PaymentStage
 from node_a.domain.customer import Standing
 from node_a.domain.errors import ProviderUnavailable
 from sandbox.telegram.init_data import THEMES
-from tests.node_a.web.serving import served
 from tests.node_a.web.shop import TRIAL, FakeShop, a_subscription, init_data
+from tests.serving import served
 
 _SCREENS = ("new", "active", "active-many", "expired", "offline", "provider", "outside", *PaymentStage)
 _OF_TRIALS = ("trial", "trial-preparing", "trial-ready", "trial-refused", "trial-again")

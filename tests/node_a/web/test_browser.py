@@ -17,8 +17,8 @@ from node_a.domain.errors import ProviderUnavailable
 from sandbox.telegram.init_data import THEMES
 from tests.chromium import IN_CHROMIUM, chromium
 from tests.node_a.web.preview import launch
-from tests.node_a.web.serving import served
 from tests.node_a.web.shop import LINK_TOKEN, VLESS, FakeShop, a_subscription
+from tests.serving import served
 
 pytestmark = IN_CHROMIUM
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium import IN_CHROMIUM, chromium
 from tests.node_a.web.preview import launch
-from tests.node_a.web.serving import served
 from tests.node_a.web.shop import TRIAL, VLESS, FakeShop, a_subscription
+from tests.serving import served
 
 pytestmark = IN_CHROMIUM
 

@@ -1,5 +1,6 @@
 """The trial in the Mini App."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,14 @@ def test_home_offers_the_trial_to_whom_it_is_for() -> None:
     assert "10\u00a0GB" in home
     for nobody in (FakeShop(), FakeShop(trial=TRIAL, subscription=a_subscription(days=-3))):
         assert "trial" not in nobody.client().get("/app/home", headers=tma()).text
+
+
+def test_the_traffic_of_a_trial_is_for_all_of_it_and_never_a_month() -> None:
+    running = replace(a_subscription(days=3), plan=TRIAL)
+    for shop in (FakeShop(trial=TRIAL), FakeShop(subscription=running)):
+        home = shop.client().get("/app/home", headers=tma()).text
+        assert "10\u00a0GB" in home
+        assert "10\u00a0GB a month" not in home
 
 
 def test_after_the_tap_the_keys_are_on_their_way_and_then_there() -> None:

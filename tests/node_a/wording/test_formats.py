@@ -99,10 +99,18 @@ def test_a_plan_is_called_by_its_period(days: int, russian: str, english: str) -
 
 
 def test_a_traffic_limit_is_named_and_its_absence_too() -> None:
-    assert spaced(formats.traffic(100 * 10**9, RU)) == "100 ГБ в месяц"
-    assert formats.traffic(None, RU) == "без ограничений"
-    assert spaced(formats.traffic(100 * 10**9, EN)) == "100 GB a month"
-    assert formats.traffic(None, EN) == "unlimited traffic"
+    limited, unlimited = Plan("any", 30, Money(100), 100 * 10**9), Plan("any", 30, Money(100))
+    assert spaced(formats.traffic(limited, RU)) == "100 ГБ в месяц"
+    assert formats.traffic(unlimited, RU) == "без ограничений"
+    assert spaced(formats.traffic(limited, EN)) == "100 GB a month"
+    assert formats.traffic(unlimited, EN) == "unlimited traffic"
+
+
+@pytest.mark.parametrize(("days", "said"), [(3, "10 ГБ"), (29, "10 ГБ"), (30, "10 ГБ в месяц"), (360, "10 ГБ в месяц")])
+def test_only_what_lasts_a_month_has_its_traffic_a_month(days: int, said: str) -> None:
+    plan = Plan("any", days, Money(0), 10**10)
+    assert spaced(formats.traffic(plan, RU)) == said
+    assert spaced(formats.plan(plan, RU)).endswith(f", {said}")
 
 
 def test_a_percentage_is_a_whole_number() -> None:

@@ -15,7 +15,7 @@ from node_a.domain.payment import PaymentState
 from node_a.domain.subscription import SubscriptionState
 from node_a.wording.qr import qr_picture
 from node_a.wording.wording import Wording
-from tests.builders import MONTH, NOW, YEAR, a_node, a_payment
+from tests.builders import MONTH, NOW, TRIAL, YEAR, a_node, a_payment
 from tests.node_a.wording.reading import assert_telegram_takes, copied, text
 from tests.node_a.wording.views import LINK, a_key, a_refund, a_server, a_view
 
@@ -60,6 +60,12 @@ LETTERS: dict[str, Callable[[Language], list[Letter]]] = {
     "no trial now": lambda language: [WORDING.no_trial_now(language)],
     "refunded": lambda language: [WORDING.compose(Refunded(a_refund(), a_payment(), NOW), language)],
 }
+
+
+def test_a_trial_of_three_days_has_its_traffic_once_and_promises_no_minute() -> None:
+    begun = text(WORDING.trial_begun(TRIAL, RU))
+    assert "Пробный период начался: 3 дня, 10 ГБ\n" in begun
+    assert "обычно в течение минуты" in begun
 
 
 @pytest.mark.parametrize("language", Language)

@@ -13,16 +13,19 @@ from node_a.application.notices import MoneyNeedsYou, SomethingStuck
 from node_a.application.operations import gift
 from node_a.application.ports import AccessProgress, ActionButton, Letter, OperatorAct
 from node_a.application.reconciliation import NO_DAYS_GIVEN, NOT_PAID_THERE, PAID_TWICE
+from node_a.application.settlement import ANOTHER_SHOPS
 from node_a.application.stuck import StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings
 from node_a.domain.access import AccessId
-from node_a.domain.customer import NOBODY, Customer, Language, Standing
+from node_a.domain.customer import NOBODY, Customer, CustomerId, Language, Standing
 from node_a.domain.grant import GrantId
 from node_a.domain.message import MessageKind
 from node_a.domain.money import Money
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.payment import Payment, PaymentId, PaymentState
+from node_a.domain.plan import Plan
 from node_a.domain.refund import RefundState
 from node_a.domain.subscription import Subscription, SubscriptionId
+from node_a.wording.markup import length
 from node_a.wording.wording import Wording
 from tests.builders import ANNA, DAY, MONTH, NOW, OLGA, a_payment
 from tests.node_a.wording.reading import assert_telegram_takes, copied, text
@@ -32,11 +35,12 @@ RU, EN = Language.RUSSIAN, Language.ENGLISH
 WORDING = Wording("QentVPN", "@qent_support")
 ATTENTIONS = {
     "differs: amount, currency, shop, test": "сумма, валюта, магазин, тестовые или настоящие деньги. Пришло 1 ₽",
-    "late: the customer is banned": "уже заблокирован или удалялся",
+    "late: the customer is banned": "уже заблокирован или удалялся. Решать вам: /refund или /unban.",
     "refund failed: insufficient_funds": "Возврат не прошёл (insufficient_funds)",
     NOT_PAID_THERE: "не считает платёж оплаченным",
     NO_DAYS_GIVEN: "«Перепроверить» их начислит",
     PAID_TWICE: "Оплачено дважды",
+    ANOTHER_SHOPS: "другого магазина ЮKassa",
     "of <next> year": "of <next> year",
 }
 DETAILS = {
@@ -77,6 +81,30 @@ def a_file(**changes: Any) -> CustomerFile:
     states = [PaymentFile(a_questioned(number=n), refunds) for n in range(20)]
     progress = AccessProgress(frozenset(keys), frozenset(keys[:1]), frozenset(keys))
     return replace(CustomerFile(ANNA, subscription, progress, states, acts, NOW), **changes)
+
+
+def widest_payment(number: int) -> PaymentFile:
+    """Every column as full as it can be, of what grows longest in HTML."""
+    payment = a_payment(
+        id=PaymentId(UUID(int=number)),
+        plan=Plan("any", 366, Money(999_999_999)),
+        state=PaymentState.DECLINED,
+        provider_id="<" * 64,
+        reason="<" * 64,
+        attention="refund failed: " + "<" * 113,
+    )
+    return PaymentFile(payment, [a_refund(state=RefundState.FAILED, reason="<" * 64)] * 3)
+
+
+def widest_file() -> CustomerFile:
+    file = a_file(customer=replace(ANNA, id=CustomerId(10**15), standing=Standing.BANNED, reachable=False))
+    acts = [OperatorAct(n, CustomerId(10**15), NOW, "handled", "", "<" * 500, "handled") for n in range(20)]
+    return replace(file, payments=[widest_payment(n) for n in range(20)], acts=acts)
+
+
+def widest_money(attention: str) -> StuckThings:
+    payments = [replace(widest_payment(n).payment, attention=attention) for n in range(20)]
+    return StuckThings(money=[StuckPayment(payment, None) for payment in payments])
 
 
 def empty_file(customer: Customer) -> CustomerFile:
@@ -131,10 +159,13 @@ def test_money_says_why_it_needs_a_person(attention: str) -> None:
     ]
 
 
-def test_money_of_somebody_erased_names_nobody() -> None:
-    letter = WORDING.compose(MoneyNeedsYou(replace(a_questioned(), customer_id=NOBODY)), RU)
+@pytest.mark.parametrize("attention", ["differs: amount", "late: the customer is erased"])
+def test_money_of_somebody_erased_names_nobody_and_can_only_go_back(attention: str) -> None:
+    letter = WORDING.compose(MoneyNeedsYou(replace(a_questioned(attention), customer_id=NOBODY)), RU)
     assert "Удалённый клиент" in text(letter)
     assert copied(letter) == [str(a_questioned().id)]
+    assert "Решать вам: /refund." in text(letter)
+    assert not any(command in text(letter) for command in ("/grant", "/unban"))
 
 
 def test_a_dead_node_with_a_thousand_customers_is_one_line_and_one_button() -> None:
@@ -160,6 +191,35 @@ def test_a_file_shows_the_newest_and_counts_the_rest() -> None:
     assert "возврат 50,50 ₽, не прошёл (<why>)" in shown
 
 
+@pytest.mark.parametrize("language", Language)
+def test_of_the_longest_file_as_much_is_shown_as_a_letter_takes_and_the_rest_is_counted(language: Language) -> None:
+    letter = WORDING.customer_file(widest_file(), language)
+    assert length(letter.html) <= 4000
+    shown = text(letter).count("9 999 999,99 ₽" if language is RU else "9,999,999.99 ₽")
+    assert 1 <= shown < 5
+    assert (f"И ещё {20 - shown}." if language is RU else f"And {20 - shown} more.") in text(letter)
+
+
+def test_a_file_with_reasons_of_a_machine_still_shows_five_payments() -> None:
+    refunds = [a_refund(state=RefundState.FAILED, reason="r" * 64)] * 3
+    failed = [PaymentFile(a_questioned("refund failed: " + "r" * 64, number), refunds) for number in range(5)]
+    letter = WORDING.customer_file(a_file(payments=failed, acts=[]), RU)
+    assert length(letter.html) <= 4000
+    assert text(letter).count("• 199 ₽") == 5
+    assert text(letter).count("r" * 29 + "…)") == 20  # each payment's own, and its three refunds'
+    assert "r" * 30 not in text(letter)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("attention", ["<" * 128, "differs: amount, shop, test", "refund failed: " + "<" * 113])
+def test_of_the_longest_list_as_much_is_shown_as_a_letter_takes(attention: str, language: Language) -> None:
+    letter = WORDING.stuck(widest_money(attention), language)
+    assert length(letter.html) <= 4000
+    shown = len(letter.buttons) // 2
+    assert 1 <= shown <= 8
+    assert (f"И ещё {20 - shown}." if language is RU else f"And {20 - shown} more.") in text(letter)
+
+
 def test_an_act_of_a_later_release_is_shown_as_it_was_recorded() -> None:
     act = OperatorAct(1, OLGA, NOW, "teleport", str(ANNA.id), "why not", "teleported: to the moon")
     assert "✗ teleport · " in text(WORDING.customer_file(a_file(acts=[act]), RU))
@@ -168,7 +228,7 @@ def test_an_act_of_a_later_release_is_shown_as_it_was_recorded() -> None:
 @pytest.mark.parametrize(
     ("customer", "sentence"),
     [
-        (replace(ANNA, standing=Standing.BANNED, reachable=False), "заблокирован, бот у него заблокирован"),
+        (replace(ANNA, standing=Standing.BANNED, reachable=False), "заблокирован, бот отключён клиентом"),
         (replace(ANNA, standing=Standing.DELETED), "удаляется"),
         (ANNA, "Подписки нет."),
         (replace(ANNA, id=NOBODY), "Удалённый клиент"),
@@ -176,6 +236,18 @@ def test_an_act_of_a_later_release_is_shown_as_it_was_recorded() -> None:
 )
 def test_a_file_says_how_the_customer_stands(customer: Customer, sentence: str) -> None:
     assert sentence in text(WORDING.customer_file(empty_file(customer), RU))
+
+
+def test_what_needs_an_operator_is_said_as_what_it_is() -> None:
+    assert dict(WORDING.operators_commands(RU))["stuck"] == "Что требует внимания"
+    assert text(WORDING.stuck(many_things(), RU)).startswith("Что требует внимания\n")
+    assert text(WORDING.customer_file(None, RU)).startswith("Никого не нашлось.")
+
+
+def test_a_lifted_ban_gives_back_what_is_left_and_no_more() -> None:
+    assert WORDING.done_in_a_line(Answered(Result.UNBANNED, "0"), RU) == (
+        "Блокировка снята. Прежние ключи заработают на оставшиеся дни."
+    )
 
 
 @pytest.mark.parametrize("result", Result)

@@ -12,7 +12,8 @@ from node_a.domain.errors import NodeUnavailable
 from node_a.domain.node import Protocol
 from tests.databases import on_both
 from tests.fakes.shop import ShopUnderTest
-from tests.node_a.worker.test_worker import a_worker, until
+from tests.node_a.worker.test_worker import a_worker
+from tests.waiting import until_in_thread
 
 pytestmark = on_both
 
@@ -42,7 +43,7 @@ def all_buy(shop: ShopUnderTest, customers: Sequence[CustomerId] = CUSTOMERS) ->
 async def test_two_workers_settle_provide_and_deliver_each_thing_once(shop: ShopUnderTest) -> None:
     async with two_workers(shop):
         await asyncio.to_thread(all_buy, shop)
-        await until(lambda: len(shop.messenger.sent) >= len(CUSTOMERS))
+        await until_in_thread(lambda: len(shop.messenger.sent) >= len(CUSTOMERS))
 
     assert Counter(customer for customer, _ in shop.messenger.sent) == Counter(CUSTOMERS)
     assert set(shop.letters()) == {"KeysReady"}
@@ -60,7 +61,7 @@ async def test_two_workers_try_a_node_that_was_dead_once_when_its_gate_opens(sho
     shop.node.fails_with = {Protocol.VLESS: NodeUnavailable("down")}
 
     async with two_workers(shop):
-        await until(lambda: len(shop.node.held) == len(CUSTOMERS))
+        await until_in_thread(lambda: len(shop.node.held) == len(CUSTOMERS))
 
     tried = [wanted for wanted in shop.node.applied if wanted.id.protocol is Protocol.VLESS]
     assert len(tried) == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -22,13 +22,7 @@ from node_a.worker.worker import Worker
 from tests.builders import DAY, a_node
 from tests.databases import on_both
 from tests.fakes.shop import ShopUnderTest
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Looks again and again, for as long as a slow machine may need."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 — what is waited for is in a database
-            await asyncio.sleep(0.005)
+from tests.waiting import until_in_thread
 
 
 def a_worker(shop: ShopUnderTest, **changes: Any) -> Worker:
@@ -67,7 +61,7 @@ async def test_a_purchase_is_noticed_by_its_commit_alone_and_runs_to_the_keys(sh
     await asyncio.sleep(0)
 
     await asyncio.to_thread(shop.buys)
-    await until(lambda: shop.letters() == ["KeysReady"])
+    await until_in_thread(lambda: shop.letters() == ["KeysReady"])
     stopping.set()
     await running
 
@@ -80,9 +74,9 @@ async def test_what_becomes_due_by_time_alone_is_noticed_by_the_tick(shop: ShopU
     running = asyncio.create_task(a_worker(shop, tick=0.02).run(stopping))
 
     shop.passes(27 * DAY)
-    await until(lambda: "EndsSoon" in shop.letters())
+    await until_in_thread(lambda: "EndsSoon" in shop.letters())
     shop.passes(3 * DAY)
-    await until(lambda: "Ended" in shop.letters() and not shop.node.held)
+    await until_in_thread(lambda: "Ended" in shop.letters() and not shop.node.held)
     stopping.set()
     await running
 
@@ -96,7 +90,7 @@ async def test_nodes_are_observed_for_the_statistics(shop: ShopUnderTest) -> Non
         clock=lambda: shop.now,
     )
 
-    await until(lambda: show()[0].observation is not None)
+    await until_in_thread(lambda: show()[0].observation is not None)
     stopping.set()
     await running
 
@@ -115,7 +109,7 @@ async def test_statistics_that_fail_do_not_end_the_work(shop: ShopUnderTest) -> 
     running = asyncio.create_task(a_worker(shop, observe=fails).run(stopping))
 
     await asyncio.to_thread(shop.buys)
-    await until(lambda: shop.letters() == ["KeysReady"])
+    await until_in_thread(lambda: shop.letters() == ["KeysReady"])
     stopping.set()
     await running
 
@@ -134,7 +128,7 @@ async def test_an_agenda_that_cannot_be_read_is_read_again(shop: ShopUnderTest) 
     agenda, stopping = Failing(), asyncio.Event()
     running = asyncio.create_task(a_worker(shop, agenda=agenda).run(stopping))
 
-    await until(lambda: agenda.calls > 1)
+    await until_in_thread(lambda: agenda.calls > 1)
     stopping.set()
     await running
 
@@ -190,9 +184,9 @@ async def test_a_desk_takes_no_more_at_once_than_it_may_and_all_in_the_end() -> 
     counter = Counter(range(7))
     desk = counter.desk()
     async with serving(desk):
-        await until(lambda: counter.at_once == 2)
+        await until_in_thread(lambda: counter.at_once == 2)
         counter.go_on.set()
-        await until(lambda: len(counter.handled) == 7)
+        await until_in_thread(lambda: len(counter.handled) == 7)
 
     assert counter.most_at_once == 2
     assert await desk.finish(1) == 0
@@ -202,7 +196,7 @@ async def test_what_is_left_at_the_end_is_counted() -> None:
     counter = Counter([1])
     desk = counter.desk()
     async with serving(desk):
-        await until(lambda: counter.at_once == 1)
+        await until_in_thread(lambda: counter.at_once == 1)
 
     assert await desk.finish(0.01) == 1
     counter.go_on.set()
@@ -220,7 +214,7 @@ async def test_one_piece_of_work_that_fails_does_not_keep_the_others(error: Exce
         await counter.handle(claim)
 
     async with serving(counter.desk(handle=handle)):
-        await until(lambda: sorted(counter.handled) == [2, 3])
+        await until_in_thread(lambda: sorted(counter.handled) == [2, 3])
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("an unreadable row")])
@@ -235,7 +229,7 @@ async def test_a_claim_that_fails_in_an_unforeseen_way_does_not_close_the_desk(e
         return await counter.claim(limit)
 
     async with serving(counter.desk(claim=claim)):
-        await until(lambda: counter.handled == [1])
+        await until_in_thread(lambda: counter.handled == [1])
 
 
 async def test_a_full_disk_is_not_run_against_again_and_again() -> None:
@@ -250,7 +244,7 @@ async def test_a_full_disk_is_not_run_against_again_and_again() -> None:
         raise LedgerUnavailable("disk full")
 
     async with serving(Counter([]).desk(claim=claim, handle=handle, at_once=1, pause_without_a_ledger=3600.0)):
-        await until(lambda: tried == [1])
+        await until_in_thread(lambda: tried == [1])
         for _ in range(100):
             await asyncio.sleep(0)
 
@@ -267,7 +261,7 @@ async def test_money_that_differs_is_said_loudly(shop: ShopUnderTest) -> None:
     with structlog.testing.capture_logs() as lines:
         running = asyncio.create_task(a_worker(shop).run(stopping))
         await asyncio.to_thread(differs)
-        await until(lambda: any(line["log_level"] == "error" for line in lines))
+        await until_in_thread(lambda: any(line["log_level"] == "error" for line in lines))
         stopping.set()
         await running
 
@@ -297,4 +291,4 @@ async def test_a_ledger_that_is_locked_is_asked_again() -> None:
         return await counter.claim(limit)
 
     async with serving(counter.desk(claim=claim)):
-        await until(lambda: counter.handled == [1])
+        await until_in_thread(lambda: counter.handled == [1])

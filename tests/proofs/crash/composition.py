@@ -103,7 +103,7 @@ def _composed(
         tell_operators=TellOperators(operators=frozenset({OLGA}), language=Language.RUSSIAN, new_ids=new_ids),
         new_ids=new_ids,
     )
-    checks: dict[str, Any] = {**writes, "provider": provider, "chance": _no_chance}
+    checks: dict[str, Any] = {**writes, "provider": provider, "shop": THE_SHOP, "chance": _no_chance}
     return Shop(
         engine=engine,
         register=RegisterCustomer(

@@ -12,12 +12,9 @@ from sqlalchemy import text
 from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.tables import metadata
 from tests.databases import a_migrated_database
-from tests.node_a.conftest import postgresql
 from tests.postgresql import Cluster
 from tests.proofs.crash.proof import NewDatabase, Proof
 from tests.proofs.crash.stage import Child, running_child
-
-__all__ = ["postgresql"]
 
 # The kind of database → a proof on it.
 ProofOn = Callable[..., Proof]

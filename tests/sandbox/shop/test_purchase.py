@@ -4,8 +4,6 @@ Every exchange is held against the originals' own documents.
 """
 
 import base64
-import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -18,6 +16,7 @@ from tests.sandbox.marzban.openapi import check_exchange as check_panel
 from tests.sandbox.shop.conftest import NewCustomer
 from tests.sandbox.telegram.bot_api_spec import check_call
 from tests.sandbox.yookassa.openapi import check_exchange as check_yookassa
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +39,6 @@ def says(words: str) -> Any:
 def journal(shop: Shop, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = httpx.get(path, trust_env=False).json()
     return found
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def test_from_start_to_keys_in_the_chat(new_customer: NewCustomer) -> None:

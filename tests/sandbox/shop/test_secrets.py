@@ -17,7 +17,8 @@ from sandbox.customer import Customer, Delivery, keys_and_link, web_app_url
 from sandbox.shop import PROJECT, Shop
 from sandbox.state import Secrets, secrets_of
 from tests.sandbox.shop.conftest import NewCustomer
-from tests.sandbox.shop.test_purchase import journal, until
+from tests.sandbox.shop.test_purchase import journal
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

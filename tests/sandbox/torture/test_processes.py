@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from sandbox.torture.processes import Respawned, respawned
+from tests.waiting import until
 
 SLEEPS = "import time; time.sleep(600)"
 HAS_A_CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
@@ -22,13 +22,6 @@ def start(program: str) -> subprocess.Popen[bytes]:
 def sleeper() -> Iterator[Respawned]:
     with respawned([SLEEPS], start) as [process]:
         yield process
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def is_gone(process: psutil.Process) -> bool:

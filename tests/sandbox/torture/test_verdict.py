@@ -15,11 +15,16 @@ BOTH = frozenset({VLESS, SHADOWSOCKS})
 def served(*days: int, settled_after: float = 2.0) -> Account:
     """A customer who got exactly what was paid for."""
     end = PAID_AT + settled_after + sum(days) * DAY
+    payments = frozenset(f"payment-{number}" for number, _ in enumerate(days))
     return Account(
         customer=7,
+        paid=payments,
+        succeeded=payments,
         days=days,
         first_paid_at=PAID_AT,
         keys_messages=len(days),
+        # To the minute, as people read it.
+        promised_ends=frozenset({end // 60 * 60}),
         chat_keys=BOTH,
         linked_keys=BOTH,
         ends=dict.fromkeys(BOTH, end),
@@ -46,6 +51,8 @@ def counts(seen: Verdict) -> tuple[int, int, int]:
         served(30, settled_after=0),
         served(30, settled_after=20 * 60),
         replace(served(30), chat_keys=frozenset({VLESS})),  # the other one is in the link
+        # Each letter with the end of its day; or both grants provided at once, and both letters with the last end.
+        replace(served(30, 90), promised_ends=served(30).promised_ends | served(30, 90).promised_ends),
         Account(customer=9),
     ],
 )
@@ -67,6 +74,11 @@ def test_whoever_got_what_was_paid_for_is_neither_lost_nor_doubled(account: Acco
         replace(served(30), ends={**served(30).ends, SHADOWSOCKS: PAID_AT}),
         later(served(30, 90), -30),
         later(served(30), -0.01),
+        replace(served(30, 90), promised_ends=served(30).promised_ends),
+        replace(served(30), promised_ends=frozenset()),
+        replace(Account(customer=9), paid=frozenset({"payment-0"})),
+        replace(served(30), paid=frozenset({"payment-0", "payment-1"})),
+        replace(served(30), paid=frozenset()),
     ],
     ids=[
         "no message",
@@ -80,6 +92,11 @@ def test_whoever_got_what_was_paid_for_is_neither_lost_nor_doubled(account: Acco
         "one key that ended",
         "a renewal that added nothing",
         "a quarter of an hour too little",
+        "the first letter twice, the renewal's never",
+        "a letter without an end",
+        "a payment that neither the provider nor the shop knows",
+        "a second payment that the provider does not know",
+        "a payment that the customer does not know",
     ],
 )
 def test_whoever_got_less_is_lost(account: Account) -> None:
@@ -94,8 +111,16 @@ def test_whoever_got_less_is_lost(account: Account) -> None:
         later(served(30), 0.03),
         replace(Account(customer=9), keys_messages=1, chat_keys=BOTH, linked_keys=BOTH),
         replace(served(30), ends={**served(30).ends, VLESS: PAID_AT + 60 * DAY}),
+        replace(served(30), promised_ends=served(30).promised_ends | served(60).promised_ends),
     ],
-    ids=["a month twice", "a renewal twice", "three quarters of an hour", "keys without paying", "one key for longer"],
+    ids=[
+        "a month twice",
+        "a renewal twice",
+        "three quarters of an hour",
+        "keys without paying",
+        "one key for longer",
+        "a letter that promises more",
+    ],
 )
 def test_whoever_got_more_is_doubled(account: Account) -> None:
     assert counts(of(account))[:2] == (0, 1)
@@ -112,6 +137,13 @@ def test_a_message_too_many_is_counted_and_no_loss() -> None:
     twice_too_many = replace(served(30, 30), keys_messages=4)
 
     assert counts(of(twice_too_many)) == (0, 0, 2)
+
+
+def test_a_payment_that_only_the_customer_knows_is_named() -> None:
+    [sentence] = of(replace(Account(customer=9), paid=frozenset({"2d1f"}))).lost
+
+    assert "customer 9" in sentence
+    assert "2d1f" in sentence
 
 
 def test_every_customer_is_named_once_however_much_is_wrong() -> None:

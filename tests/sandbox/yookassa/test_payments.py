@@ -8,17 +8,14 @@ import pytest
 import requests
 
 from tests.sandbox.yookassa.bodies import a_receipt, open_payment, refund
-from tests.sandbox.yookassa.openapi import check_exchange
-from tests.sandbox.yookassa.running import SECRET_KEY, SHOP_ID, RunningYooKassa, running_yookassa
+from tests.sandbox.yookassa.checked import checked_yookassa
+from tests.sandbox.yookassa.running import SECRET_KEY, SHOP_ID, RunningYooKassa
 
 
 @pytest.fixture
 def yookassa() -> Iterator[RunningYooKassa]:
-    with running_yookassa() as running:
+    with checked_yookassa(wrong_on_purpose=400) as running:
         yield running
-        for exchange in running.exchanges():
-            if exchange["status"] != 400:  # a request refused on purpose is wrong on purpose
-                assert check_exchange(exchange) == [], exchange
 
 
 def test_a_new_payment_waits_for_its_customer(yookassa: RunningYooKassa) -> None:

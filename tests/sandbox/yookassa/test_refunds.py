@@ -7,17 +7,15 @@ import pytest
 import requests
 
 from tests.sandbox.yookassa.bodies import open_payment, refund
-from tests.sandbox.yookassa.openapi import check_exchange, check_notification
-from tests.sandbox.yookassa.running import RunningYooKassa, running_yookassa
+from tests.sandbox.yookassa.checked import checked_yookassa
+from tests.sandbox.yookassa.openapi import check_notification
+from tests.sandbox.yookassa.running import RunningYooKassa
 
 
 @pytest.fixture
 def yookassa() -> Iterator[RunningYooKassa]:
-    with running_yookassa() as running:
+    with checked_yookassa(wrong_on_purpose=400) as running:
         yield running
-        for exchange in running.exchanges():
-            if exchange["status"] != 400:  # a request refused on purpose is wrong on purpose
-                assert check_exchange(exchange) == [], exchange
 
 
 @pytest.fixture

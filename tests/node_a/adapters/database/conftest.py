@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from node_a.adapters.database.engine import open_engine
-from tests.databases import KINDS
-from tests.node_a.conftest import NewDatabase
+from tests.databases import KINDS, NewDatabase
 
 
 @pytest.fixture(params=KINDS)

@@ -1,7 +1,5 @@
 """The agenda: what is due, and whether anybody has written since we last looked."""
 
-import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 
@@ -16,16 +14,7 @@ from tests.builders import DAY, NOW
 from tests.databases import on_postgresql, on_sqlite
 from tests.fakes.shop import ShopUnderTest
 from tests.postgresql import Cluster
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Looks again and again, for as long as a slow machine may need."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
+from tests.waiting import until
 
 
 def test_the_agenda_knows_what_is_due_and_writes_nothing(shop: ShopUnderTest) -> None:
@@ -54,7 +43,7 @@ def test_the_agenda_notices_every_commit_and_only_commits(shop: ShopUnderTest) -
 
     shop.registers()
 
-    assert eventually(shop.agenda.changed)
+    until(shop.agenda.changed)
     assert not shop.agenda.changed()
 
 
@@ -97,12 +86,12 @@ def test_a_listener_that_dies_scans_first_and_listens_again(shop: ShopUnderTest)
         )
         assert ended.fetchall() == [(True,)]
 
-    assert eventually(shop.agenda.changed)
+    until(shop.agenda.changed)
     assert shop.agenda.changed(), "until the tables were looked at"
     shop.agenda.due(NOW)
     assert not shop.agenda.changed()
     shop.registers()
-    assert eventually(shop.agenda.changed)
+    until(shop.agenda.changed)
 
 
 @on_postgresql
@@ -111,7 +100,7 @@ def test_while_the_server_is_away_the_agenda_says_so_and_comes_back_by_itself(
 ) -> None:
     shop.agenda.due(NOW)
     with postgresql.without(str(shop.engine.url.database)):
-        assert eventually(shop.agenda.changed)
+        until(shop.agenda.changed)
         with pytest.raises(LedgerUnavailable, match="cannot be watched"):
             shop.agenda.due(NOW)
         with pytest.raises(LedgerUnavailable):

@@ -23,8 +23,7 @@ from node_a.adapters.database.migration import (
     revisions,
 )
 from node_a.adapters.database.tables import metadata
-from tests.databases import KINDS, on_sqlite
-from tests.node_a.conftest import NewDatabase
+from tests.databases import KINDS, NewDatabase, on_sqlite
 
 
 @pytest.fixture(params=KINDS)

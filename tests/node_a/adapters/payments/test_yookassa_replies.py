@@ -56,6 +56,11 @@ def test_fields_and_reasons_nobody_knows_are_tolerated() -> None:
     assert (outcome.status, outcome.reason, outcome.link) == (OutcomeStatus.CANCELED, "mercury_retrograde", None)
 
 
+def test_a_reason_longer_than_any_column_is_cut() -> None:
+    details = {"party": "somebody_new", "reason": "r" * 500}
+    assert outcome_of(status="canceled", paid=False, cancellation_details=details).reason == "r" * 64
+
+
 def test_held_money_is_not_paid() -> None:
     assert outcome_of(status="waiting_for_capture").status is OutcomeStatus.PENDING
 
