@@ -21,9 +21,9 @@ PAID_TWICE = "paid a second time under the same number"
 @dataclass(slots=True)
 class Reconciliation:
     """What was found. `payments`, `refunds`: looked at, ours; `foreign`: paid into the shop, and not by us; `rebuilt`:
-    our database had forgotten them; `settled`: they changed; `shortened`: a refund was new; `unreadable`: the provider's
-    numbers of paid ones that we have forgotten and that do not say what for; `differences`: payments of which money in
-    and grants do not agree. The last two are for a person."""
+    our database had forgotten them; `settled`: they changed; `shortened`: a refund was new. For a person: `unreadable`,
+    the provider's numbers of paid ones that we have forgotten and that do not say what for; and `differences`, payments
+    of which money in and grants do not agree."""
 
     payments: int = 0
     refunds: int = 0

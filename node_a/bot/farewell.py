@@ -33,7 +33,7 @@ class Farewell:
             return "", self.wording.nothing_deleted(customer.language)
         if press.action != YES:
             return None
-        leaves = self.clock() - press.shown_at <= ASKED_FOR and await self.in_thread(
-            lambda: self.request_erasure(customer.id, press.shown_at)
-        )
-        return "", (self.wording.last_word if leaves else self.wording.question_too_old)(customer.language)
+        in_time = self.clock() - press.shown_at <= ASKED_FOR
+        if in_time and await self.in_thread(lambda: self.request_erasure(customer.id, press.shown_at)):
+            return "", self.wording.last_word(customer.language)
+        return "", self.wording.question_too_old(customer.language)
