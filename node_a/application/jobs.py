@@ -50,7 +50,8 @@ class RunJob:
         try:
             found = await self.work[job]()
         except ShopError:
-            await self.ledger(lambda ledger: ledger.jobs.finished(claim, self.clock() + AFTER_A_FAILURE))
+            now = self.clock()
+            await self.ledger(lambda ledger: ledger.jobs.finished(claim, now + AFTER_A_FAILURE, failed_at=now))
             raise
         await self.ledger(lambda ledger: ledger.jobs.finished(claim, next_run(job, self.clock())))
         return found

@@ -437,7 +437,17 @@ class Jobs(Protocol):
         self, names: Sequence[str], now: datetime, leased_until: datetime, limit: int
     ) -> Sequence[JobClaim]: ...
 
-    def finished(self, claim: JobClaim, due_at: datetime) -> None: ...
+    def finished(self, claim: JobClaim, due_at: datetime, failed_at: datetime | None = None) -> None:
+        """End the lease. `failed_at`: when, if it failed."""
+        ...
+
+    def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:
+        """Those that have failed every time since `before` or longer, and since when."""
+        ...
+
+    def make_due(self, name: str, now: datetime) -> bool:
+        """A failing job runs now; False if it does not fail."""
+        ...
 
 
 class Trials(Protocol):

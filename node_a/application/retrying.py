@@ -42,6 +42,8 @@ def _retried(ledger: Ledger, thing: Thing, now: datetime) -> int:
             return _node_retried(ledger, NodeCode(thing.id), now)
         case ThingKind.MESSAGES:
             return _messages_retried(ledger, MessageKind(thing.id), now)
+        case ThingKind.JOB:
+            return int(ledger.jobs.make_due(thing.id, now))
 
 
 def _nudged(ledger: Ledger, id: PaymentId, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from node_a.application.alerts import TellOperators
+from node_a.application.jobs import Job
 from node_a.application.ports import Clock, Ledger, NewIds, OpenLedger, Transact
 from node_a.domain.access import AccessId
 from node_a.domain.message import MessageKind
@@ -27,11 +28,13 @@ class ThingKind(StrEnum):
     REFUND = "refund"
     NODE = "node"
     MESSAGES = "messages"
+    JOB = "job"
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What a retry is for. `id`: of the payment or refund, the node's code, the kind of the messages."""
+    """What a retry is for. `id`: of the payment or refund, the node's code, the kind of the messages, the job's
+    name."""
 
     kind: ThingKind
     id: str
@@ -53,6 +56,8 @@ class Thing:
             return len(self.id) <= 16
         if self.kind is ThingKind.MESSAGES:
             return self.id in set(map(str, MessageKind))
+        if self.kind is ThingKind.JOB:
+            return self.id in set(map(str, Job))
         try:
             return str(UUID(self.id)) == self.id
         except ValueError:
@@ -115,6 +120,18 @@ class StuckMessages:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckJob:
+    """It has failed every time since then."""
+
+    job: Job
+    since: datetime
+
+    @property
+    def thing(self) -> Thing:
+        return Thing(ThingKind.JOB, self.job)
+
+
+@dataclass(frozen=True, slots=True)
 class StuckThings:
     """`money`: what a person must decide, from the first moment; all others: what has not gone on for a day."""
 
@@ -123,12 +140,14 @@ class StuckThings:
     refunds: Sequence[StuckRefund] = ()
     nodes: Sequence[StuckNode] = ()
     messages: Sequence[StuckMessages] = ()
+    jobs: Sequence[StuckJob] = ()
 
     @property
     def marks(self) -> frozenset[str]:
         """What operators are told of once. A crowd that grows tenfold is news again: one stuck key must not hide a
         dead node. `money` is not among them: they were told of it when it came."""
-        single = [str(one.thing) for one in self.payments] + [str(one.thing) for one in self.refunds]
+        things = [*(one.thing for one in self.payments), *(one.thing for one in self.refunds)]
+        single = [str(thing) for thing in (*things, *(one.thing for one in self.jobs))]
         crowds = [(str(node.thing), node.keys) for node in self.nodes]
         crowds += [(str(crowd.thing), crowd.count) for crowd in self.messages]
         return frozenset(single) | {f"{name}:{10**n}" for name, size in crowds for n in range(len(str(size)))}
@@ -148,6 +167,7 @@ def stuck_things(ledger: Ledger, now: datetime) -> StuckThings:
         payments=[StuckPayment(payment, payment.failing_since) for payment in failing],
         refunds=[StuckRefund(refund) for refund in ledger.refunds.open_since(before)],
         nodes=_stuck_nodes(behind),
+        jobs=[StuckJob(Job(name), since) for name, since in ledger.jobs.failing_since(before) if name in set(Job)],
         messages=[StuckMessages(*crowd) for crowd in Counter(one.kind for one in unsent).most_common()],
     )
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+from node_a.application.jobs import Job
 from node_a.application.ports import ActionButton, Letter
-from node_a.application.stuck import StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings, Thing
+from node_a.application.stuck import StuckJob, StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings, Thing
 from node_a.domain.customer import Language
 from node_a.domain.message import MessageKind
 from node_a.wording import formats
@@ -45,6 +46,7 @@ def _all(things: StuckThings, words: Words) -> list[_Show]:
         *(_money(one, words) for one in things.money),
         *(_node(one, words) for one in things.nodes),
         *(_messages(one, words) for one in things.messages),
+        *(_job(one, words) for one in things.jobs),
         *(_refund(one, words) for one in things.refunds),
         *(_payment(one, words) for one in things.payments),
     ]
@@ -82,6 +84,14 @@ def _messages(stuck: StuckMessages, words: Words) -> _Show:
         kind=_kind(stuck.kind, words),
     )
     return _retryable(plain(unsent), stuck.thing, words)
+
+
+def _job(stuck: StuckJob, words: Words) -> _Show:
+    failing = {
+        Job.RECONCILE: words.gettext("The comparison with YooKassa's lists does not get through"),
+        Job.WATCH_STUCK: words.gettext("The watch over what is stuck fails"),
+    }
+    return _retryable(plain(failing[stuck.job] + _since(stuck.since, words)), stuck.thing, words)
 
 
 def _retryable(text: str, thing: Thing, words: Words) -> _Show:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
 
-from node_a.adapters.database.engine import inserting
+from node_a.adapters.database.engine import UtcDateTime, inserting
 from node_a.adapters.database.rows import unleased
 from node_a.adapters.database.tables import jobs
 from node_a.application.ports import JobClaim
@@ -31,6 +31,16 @@ class SqlJobs:
             self._connection.execute(update(jobs).where(jobs.c.name == claim.name).values(leased_until=leased_until))
         return claims
 
-    def finished(self, claim: JobClaim, due_at: datetime) -> None:
+    def finished(self, claim: JobClaim, due_at: datetime, failed_at: datetime | None = None) -> None:
         held = and_(jobs.c.name == claim.name, jobs.c.leased_until == claim.leased_until)
-        self._connection.execute(update(jobs).where(held).values(due_at=due_at, leased_until=None))
+        failing = func.coalesce(jobs.c.failing_since, literal(failed_at, UtcDateTime())) if failed_at else None
+        done = {"due_at": due_at, "leased_until": None, "failing_since": failing}
+        self._connection.execute(update(jobs).where(held).values(**done))
+
+    def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:
+        query = select(jobs).where(jobs.c.failing_since <= before).order_by(jobs.c.failing_since)
+        return [(row.name, row.failing_since) for row in self._connection.execute(query)]
+
+    def make_due(self, name: str, now: datetime) -> bool:
+        failing = and_(jobs.c.name == name, jobs.c.failing_since.is_not(None))
+        return bool(self._connection.execute(update(jobs).where(failing).values(due_at=now)).rowcount)

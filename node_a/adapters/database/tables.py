@@ -181,6 +181,7 @@ jobs = Table(
     Column("name", String(32), primary_key=True),
     Column("due_at", UtcDateTime, nullable=False),
     Column("leased_until", UtcDateTime),
+    Column("failing_since", UtcDateTime),
 )
 
 # Who has had a trial, as a keyed hash: it outlives the customer's erasure and tells nobody who it was.

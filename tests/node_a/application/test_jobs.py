@@ -94,3 +94,26 @@ def test_a_restart_plans_nothing_anew(shop: ShopUnderTest) -> None:
 def test_a_job_of_a_later_release_is_left_to_it(shop: ShopUnderTest) -> None:
     shop.database.write(lambda ledger: ledger.jobs.ensure("of a later release", shop.now))
     assert claims(shop) == []
+
+
+def failing(shop: ShopUnderTest) -> list[tuple[str, datetime]]:
+    with shop.ledger() as ledger:
+        return list(ledger.jobs.failing_since(shop.now))
+
+
+def test_since_when_a_job_fails_is_known_until_it_gets_through(shop: ShopUnderTest) -> None:
+    began = None
+    for _ in range(2):
+        shop.now += timedelta(days=1)
+        (claim,) = [one for one in claims(shop) if one.name == Job.RECONCILE]
+        began = began or shop.now
+        with pytest.raises(ProviderUnavailable):
+            run(shop, claim, ProviderUnavailable("down"))
+    assert failing(shop) == [(Job.RECONCILE, began)]
+
+    shop.database.write(lambda ledger: ledger.jobs.make_due(Job.RECONCILE, shop.now))
+    (claim,) = [one for one in claims(shop) if one.name == Job.RECONCILE]
+    run(shop, claim)
+
+    assert failing(shop) == []
+    assert not shop.database.write(lambda ledger: ledger.jobs.make_due(Job.RECONCILE, shop.now))

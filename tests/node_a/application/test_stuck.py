@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from node_a.application.acts import Answered, Result
+from node_a.application.jobs import Job
+from node_a.application.ports import Activity, Ledger
 from node_a.application.stuck import StuckThings, Thing, ThingKind
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import MessageRefused, NodeUnavailable, ProviderUnavailable
@@ -75,7 +77,7 @@ def test_nothing_is_stuck_in_a_healthy_shop(operations: Operations) -> None:
     operations.shop.passes(timedelta(seconds=2))
     operations.shop.works()
     operations.shop.passes(2 * DAY)
-    assert operations.stuck() == StuckThings([], [], [], [], [])
+    assert operations.stuck() == StuckThings([], [], [], [], [], [])
     assert not operations.stuck()
 
 
@@ -125,6 +127,30 @@ def test_messages_that_cannot_be_sent_are_one_line_for_each_kind(operations: Ope
 
 
 # ── the watch ──
+
+
+def failing_job(shop: ShopUnderTest) -> None:
+    def work(ledger: Ledger) -> None:
+        ledger.jobs.ensure(Job.RECONCILE, shop.now)
+        (claim,) = ledger.jobs.claim_due([Job.RECONCILE], shop.now, shop.now + DAY, 1)
+        ledger.jobs.finished(claim, shop.now + 2 * DAY, failed_at=shop.now)
+
+    shop.database.write(work)
+    shop.passes(DAY)
+
+
+def test_a_job_that_never_gets_through_is_listed_after_a_day_told_and_can_be_run_at_once(
+    operations: Operations,
+) -> None:
+    shop = operations.shop
+    failing_job(shop)
+
+    (stuck,) = operations.stuck().jobs
+    operations.watch()
+    assert (stuck.job, told(shop)) == (Job.RECONCILE, 1)
+
+    assert operations.retry(operations.says(), stuck.thing) == Answered(Result.RETRIED, "1")
+    assert Activity.JOB in shop.agenda.due(shop.now)
 
 
 def test_operators_are_told_once_in_one_message(operations: Operations) -> None:
@@ -283,7 +309,7 @@ def test_a_redelivered_retry_is_no_second_one(operations: Operations) -> None:
 
 @pytest.mark.parametrize("kind", ThingKind)
 def test_what_is_not_stuck_any_more_is_said_to_be_gone(operations: Operations, kind: ThingKind) -> None:
-    ids = {ThingKind.NODE: "de1", ThingKind.MESSAGES: MessageKind.KEYS_READY}
+    ids = {ThingKind.NODE: "de1", ThingKind.MESSAGES: MessageKind.KEYS_READY, ThingKind.JOB: Job.RECONCILE}
     thing = Thing(kind, ids.get(kind, "00000000-0000-4000-8000-000000000009"))
     assert operations.retry(operations.says(), thing).result is Result.NOTHING_THERE
 
@@ -315,6 +341,6 @@ def test_what_never_was_the_name_of_a_thing_names_none(text: str) -> None:
 
 @pytest.mark.parametrize("kind", ThingKind)
 def test_the_name_of_a_thing_leads_back_to_it(kind: ThingKind) -> None:
-    ids = {ThingKind.NODE: "de1", ThingKind.MESSAGES: MessageKind.KEYS_READY}
+    ids = {ThingKind.NODE: "de1", ThingKind.MESSAGES: MessageKind.KEYS_READY, ThingKind.JOB: Job.RECONCILE}
     thing = Thing(kind, ids.get(kind, "00000000-0000-4000-8000-000000000009"))
     assert Thing.named(str(thing)) == thing

@@ -8,13 +8,14 @@ from uuid import UUID
 import pytest
 
 from node_a.application.acts import Answered, Result
+from node_a.application.jobs import Job
 from node_a.application.lookup import CustomerFile, PaymentFile
 from node_a.application.notices import MoneyNeedsYou, SomethingStuck
 from node_a.application.operations import gift
 from node_a.application.ports import AccessProgress, ActionButton, Letter, OperatorAct
 from node_a.application.reconciliation import NO_DAYS_GIVEN, NOT_PAID_THERE, PAID_TWICE
 from node_a.application.settlement import ANOTHER_SHOPS
-from node_a.application.stuck import StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings
+from node_a.application.stuck import StuckJob, StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings
 from node_a.domain.access import AccessId
 from node_a.domain.customer import NOBODY, Customer, CustomerId, Language, Standing
 from node_a.domain.grant import GrantId
@@ -64,6 +65,7 @@ def many_things(each: int = 20) -> StuckThings:
         refunds=[StuckRefund(a_refund())] * each,
         nodes=[StuckNode(NodeCode(f"de{n}"), 1000, NOW) for n in range(each)],
         messages=[StuckMessages(kind, 12) for kind in list(MessageKind)[:each]],
+        jobs=[StuckJob(job, NOW) for job in Job],
     )
 
 
@@ -177,7 +179,7 @@ def test_a_dead_node_with_a_thousand_customers_is_one_line_and_one_button() -> N
 def test_of_very_many_things_some_are_shown_money_first_and_the_others_counted() -> None:
     letter = WORDING.stuck(many_things(), RU)
     assert "8. Платёж" in text(letter)
-    assert "И ещё 80." in text(letter)  # of 88: there are only eight kinds of messages
+    assert "И ещё 82." in text(letter)  # of 90: there are only eight kinds of messages, and two jobs
     assert len(letter.buttons) == 16
 
 
