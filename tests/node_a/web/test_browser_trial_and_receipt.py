@@ -77,6 +77,7 @@ def test_a_missing_address_is_told_at_its_field_before_anything_is_sent(page: Pa
     with served(shop.app(**NO_SCRIPT)) as base:
         page.goto(launch(base, "en", "light"))
         field, wrong = page.get_by_test_id("receipt-to"), page.get_by_test_id("receipt-wrong")
+        expect(field).to_be_visible()  # what is not there yet is hidden, too
         expect(wrong).to_be_hidden()
         assert fits(page)
         for typed in ("", "anna"):
