@@ -36,6 +36,7 @@ from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
 from node_a.application.jobs import RECONCILED_DAYS, Job, ensure_jobs
 from node_a.application.lookup import FindCustomer
+from node_a.application.notices import LookUpNotice
 from node_a.application.operations import GrantByHand, RefundByHand
 from node_a.application.overview import (
     OpenSubscriptionLink,
@@ -301,7 +302,7 @@ class Application:
                         ledger=ledger,
                         messenger=messenger,
                         compose=self.wording.compose,
-                        view=self.view,
+                        look_up=LookUpNotice(view=self.view, clock=clock),
                         clock=clock,
                         chance=random,
                     ),

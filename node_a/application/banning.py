@@ -14,6 +14,7 @@ from node_a.application.acts import (
     why_not,
 )
 from node_a.application.delivery import BECAUSE_BANNED
+from node_a.application.expiry import plan_its_time, withdraw_keys
 from node_a.application.granting import accesses_offered
 from node_a.application.ports import Ledger
 from node_a.application.registration import locked_if_known
@@ -44,8 +45,7 @@ class BanCustomer:
         ledger.customers.save(customer.now_in(Standing.BANNED))
         subscription = ledger.subscriptions.of_customer(id)
         if subscription is not None:
-            ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
-            ledger.accesses.want(ledger.accesses.of_subscription(subscription.id), present=False, due_at=now)
+            withdraw_keys(ledger, subscription, now)
         return Answered(Result.BANNED)
 
 
@@ -75,9 +75,8 @@ class UnbanCustomer:
         subscription = ledger.subscriptions.of_customer(id)
         if subscription is None or not subscription.is_active(now):
             return
-        again = subscription.revised()
-        ledger.subscriptions.save(again, remind_at=again.next_reminder(now), expire_at=again.ends_at)
-        ledger.accesses.want(accesses_offered(again.id, self.nodes), present=True, due_at=now)
+        plan_its_time(ledger, subscription.revised(), now)
+        ledger.accesses.want(accesses_offered(subscription.id, self.nodes), present=True, due_at=now)
         ledger.messages.take_up_again(id, BECAUSE_BANNED, now)
 
 

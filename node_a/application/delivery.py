@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from node_a.application.notices import ComposeLetter, LookUpNotice, Notice
-from node_a.application.overview import ViewSubscription
 from node_a.application.ports import Chance, Clock, InThread, Ledger, MessageClaim, Messenger
-from node_a.domain.backoff import pause
+from node_a.domain.backoff import asked_for, pause
 from node_a.domain.customer import Language, Standing
 from node_a.domain.errors import MessageRefused, MessengerUnavailable, UnknownCustomer, Unreachable
 from node_a.domain.message import Message, MessageKind
@@ -15,8 +14,8 @@ from node_a.domain.message import Message, MessageKind
 FIRST_PAUSE: Final = timedelta(seconds=2)
 BECAUSE_BANNED: Final = "banned"
 LONGEST_PAUSE: Final = timedelta(minutes=5)
-# Seconds. Telegram may ask for hours; whoever asks for more has made a mistake.
-LONGEST_ASKED_FOR: Final = 86_400.0
+# Telegram may ask for hours; whoever asks for more has made a mistake.
+LONGEST_ASKED_FOR: Final = timedelta(days=1)
 # What is still true for somebody whose keys were taken away.
 FOR_THE_BANNED: Final = frozenset({MessageKind.PAYMENT_DECLINED, MessageKind.REFUNDED})
 
@@ -39,7 +38,7 @@ class DeliverMessage:
     ledger: InThread
     messenger: Messenger
     compose: ComposeLetter
-    view: ViewSubscription
+    look_up: LookUpNotice
     clock: Clock
     chance: Chance
 
@@ -69,7 +68,7 @@ class DeliverMessage:
             return _Ready(None, customer.language, BECAUSE_BANNED)
         if self.clock() >= message.valid_until:
             return _Ready(None, customer.language, "too late")
-        notice = LookUpNotice(view=self.view, clock=self.clock)(ledger, message, customer)
+        notice = self.look_up(ledger, message, customer)
         return _Ready(notice, customer.language, "" if notice else "not true any more")
 
     @staticmethod
@@ -84,5 +83,4 @@ class DeliverMessage:
 
     def _retry_at(self, claim: MessageClaim, error: MessengerUnavailable | MessageRefused) -> datetime:
         ours = pause(FIRST_PAUSE, LONGEST_PAUSE, claim.attempts, self.chance())
-        asked_for = error.retry_after if isinstance(error, MessengerUnavailable) else None
-        return self.clock() + max(ours, timedelta(seconds=min(asked_for or 0, LONGEST_ASKED_FOR)))
+        return self.clock() + max(ours, asked_for(error, LONGEST_ASKED_FOR))

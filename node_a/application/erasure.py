@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from node_a.application.expiry import withdraw_keys
 from node_a.application.ports import Clock, Ledger, Transact
 from node_a.application.registration import locked_if_known
 from node_a.domain.customer import CustomerId, Standing
@@ -35,7 +36,9 @@ class RequestErasure:
         if _has_begun_something(ledger, id, asked_at, now):
             return False
         ledger.customers.save(customer.now_in(Standing.DELETED))
-        self._end_subscription(ledger, id, now)
+        subscription = ledger.subscriptions.of_customer(id)
+        if subscription is not None:
+            withdraw_keys(ledger, subscription, now)
         for payment in ledger.payments.open_of(id):
             given_up = payment.abandoned(now)
             if given_up is not payment:
@@ -43,15 +46,6 @@ class RequestErasure:
                 ledger.payments.schedule(payment.id, None)
         ledger.customers.erase_next(id, now)
         return True
-
-    @staticmethod
-    def _end_subscription(ledger: Ledger, id: CustomerId, now: datetime) -> None:
-        subscription = ledger.subscriptions.of_customer(id)
-        if subscription is None:
-            return
-        ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
-        held = ledger.accesses.of_subscription(subscription.id)
-        ledger.accesses.want(held, present=False, due_at=now)
 
 
 def _has_begun_something(ledger: Ledger, id: CustomerId, since: datetime, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from node_a.application.ports import Clock, Ledger, NewIds, Transact
 from node_a.domain.errors import UnknownCustomer
@@ -17,6 +18,17 @@ def locked_subscription(ledger: Ledger, id: SubscriptionId) -> Subscription | No
     with suppress(UnknownCustomer):  # erased at this very moment: then there is no subscription either
         ledger.customers.locked(subscription.customer_id)
     return ledger.subscriptions.find(id)
+
+
+def plan_its_time(ledger: Ledger, subscription: Subscription, now: datetime) -> None:
+    """Called inside a transaction: stored, with its next reminder and its end to come."""
+    ledger.subscriptions.save(subscription, remind_at=subscription.next_reminder(now), expire_at=subscription.ends_at)
+
+
+def withdraw_keys(ledger: Ledger, subscription: Subscription, now: datetime) -> None:
+    """Called inside a transaction: no node shall hold anything of it, and time alone changes nothing more."""
+    ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
+    ledger.accesses.want(ledger.accesses.of_subscription(subscription.id), present=False, due_at=now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,11 +73,7 @@ class ExpireSubscription:
             return
         now = self.clock()
         if subscription.is_active(now):
-            remind_at = subscription.next_reminder(now)
-            ledger.subscriptions.save(subscription, remind_at=remind_at, expire_at=subscription.ends_at)
+            plan_its_time(ledger, subscription, now)
             return
-        ended = subscription.revised()
-        ledger.subscriptions.save(ended, remind_at=None, expire_at=None)
-        ledger.accesses.want(ledger.accesses.of_subscription(id), present=False, due_at=now)
-        message_id = self.new_ids.message()
-        ledger.messages.queue(Message.ended(message_id, ended, subscription.ends_at, now))
+        withdraw_keys(ledger, subscription, now)
+        ledger.messages.queue(Message.ended(self.new_ids.message(), subscription, subscription.ends_at, now))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from node_a.application.expiry import plan_its_time
 from node_a.application.ports import Ledger, NewIds
 from node_a.domain.access import AccessId
 from node_a.domain.customer import CustomerId
@@ -29,7 +30,7 @@ class GrantDays:
         granted = subscription.granted(self.new_ids.grant(), source, plan, now)
         if granted is subscription:
             return False
-        ledger.subscriptions.save(granted, remind_at=granted.next_reminder(now), expire_at=granted.ends_at)
+        plan_its_time(ledger, granted, now)
         ledger.accesses.want(accesses_offered(granted.id, self.nodes), present=True, due_at=now)
         return True
 

@@ -45,13 +45,12 @@ class RunJob:
     work: Mapping[Job, Callable[[], Awaitable[object]]]
     clock: Clock
 
-    async def __call__(self, claim: JobClaim) -> object:
+    async def __call__(self, claim: JobClaim) -> None:
         job = Job(claim.name)
         try:
-            found = await self.work[job]()
+            await self.work[job]()
         except ShopError:
             now = self.clock()
             await self.ledger(lambda ledger: ledger.jobs.finished(claim, now + AFTER_A_FAILURE, failed_at=now))
             raise
         await self.ledger(lambda ledger: ledger.jobs.finished(claim, next_run(job, self.clock())))
-        return found

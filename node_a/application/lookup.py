@@ -51,9 +51,10 @@ class FindCustomer:
     clock: Clock
 
     def __call__(self, asked: str) -> CustomerFile | None:
+        asked = asked.strip()
         with self.read_ledger() as ledger:
-            payment = payment_named(ledger, asked.strip()) or _payment_of_refund(ledger, asked.strip())
-            id = payment.customer_id if payment else _customer_named(ledger, asked.strip())
+            payment = payment_named(ledger, asked) or _payment_of_refund(ledger, asked)
+            id = payment.customer_id if payment else _customer_named(ledger, asked)
             customer = ledger.customers.find(id) if id is not None else None
             if customer is None:
                 return None

@@ -10,12 +10,8 @@ from node_a.application.refunding import ApplyRefunds
 from node_a.application.settlement import RecordOutcome, locked_payment
 from node_a.domain.customer import NOBODY, Customer, Language
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable
-from node_a.domain.payment import Outcome, OutcomeStatus, Payment, PaymentId, PaymentState, Shop
+from node_a.domain.payment import Attention, Outcome, OutcomeStatus, Payment, PaymentId, PaymentState, Shop
 from node_a.domain.refund import RefundOutcome, left_to_refund
-
-NOT_PAID_THERE = "the provider does not call it paid"
-NO_DAYS_GIVEN = "paid, and no days were given"
-PAID_TWICE = "paid a second time under the same number"
 
 
 @dataclass(slots=True)
@@ -92,7 +88,7 @@ class ReconcileMoney:
             found.rebuilt += 1
         elif known.provider_id not in {None, listed.outcome.provider_id}:
             if listed.outcome.status is OutcomeStatus.SUCCEEDED:
-                self._ask_a_person(id, PAID_TWICE)
+                self._ask_a_person(id, Attention.PAID_TWICE)
             return
         elif not _has_news(known, listed.outcome):
             return
@@ -144,11 +140,11 @@ class ReconcileMoney:
             owed = [one for one in payments if one.source not in granted and _is_owed(ledger, one)]
         for payment in payments:
             if payment.id not in paid:
-                self._ask_a_person(payment.id, NOT_PAID_THERE)
+                self._ask_a_person(payment.id, Attention.NOT_PAID_THERE)
             elif payment in owed:
-                self._ask_a_person(payment.id, NO_DAYS_GIVEN)
+                self._ask_a_person(payment.id, Attention.NO_DAYS_GIVEN)
 
-    def _ask_a_person(self, id: PaymentId, why: str) -> None:
+    def _ask_a_person(self, id: PaymentId, why: Attention) -> None:
         """Unless one is asked already, or has dealt with it."""
 
         def work(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from node_a.application.expiry import plan_its_time
 from node_a.application.ports import (
     Chance,
     Clock,
@@ -20,7 +21,7 @@ from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, RefundRefused, UnknownCustomer
 from node_a.domain.message import Message
 from node_a.domain.money import Money
-from node_a.domain.payment import STATES_WITH_MONEY, Payment, Shop
+from node_a.domain.payment import STATES_WITH_MONEY, Attention, Payment, Shop
 from node_a.domain.refund import (
     Refund,
     RefundId,
@@ -85,7 +86,7 @@ class ApplyRefunds:
         for refund, known in self._settled(ledger.refunds.of_payment(before.id), before, outcomes, refused, now):
             ledger.refunds.save(refund)
             if refund.state is RefundState.FAILED and known.state is not RefundState.FAILED:
-                payment = payment.needs_a_person(f"refund failed: {refund.reason}")
+                payment = payment.needs_a_person(Attention.REFUND_FAILED, refund.reason or "")
             if refund.state is RefundState.DONE and known.state is not RefundState.DONE:
                 self._tell(ledger, customer, refund, now)
         refunds = ledger.refunds.of_payment(payment.id)
@@ -132,7 +133,7 @@ class ApplyRefunds:
         shortened = subscription.refunded(payment.source, days_to_take(payment, refunds), now)
         if shortened is subscription:
             return
-        ledger.subscriptions.save(shortened, remind_at=shortened.next_reminder(now), expire_at=shortened.ends_at)
+        plan_its_time(ledger, shortened, now)
         ledger.accesses.make_due(shortened.id, now)
 
     def _tell(self, ledger: Ledger, customer: Customer, refund: Refund, now: datetime) -> None:

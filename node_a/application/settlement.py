@@ -1,12 +1,12 @@
 """Settling: a payment the provider calls paid becomes days, exactly once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from node_a.application.alerts import TellOperators
 from node_a.application.granting import GrantDays
 from node_a.application.ports import Chance, Clock, Ledger, NewIds, PaymentClaim, PaymentProvider, Transact
+from node_a.domain.backoff import asked_for
 from node_a.domain.customer import Customer, Standing
 from node_a.domain.errors import PaymentRefused, ProviderUnavailable, UnknownCustomer, UnknownPayment
 from node_a.domain.message import Message, MessageKind
@@ -14,14 +14,13 @@ from node_a.domain.payment import (
     LONGEST_PAUSE,
     OPEN_STATES,
     STATES_WITH_MONEY,
+    Attention,
     Outcome,
     Payment,
     PaymentId,
     PaymentState,
     Shop,
 )
-
-ANOTHER_SHOPS: Final = "of another shop than the settings name"
 
 
 def locked_payment(ledger: Ledger, id: PaymentId) -> tuple[Payment, Customer]:
@@ -48,9 +47,7 @@ def check_again(
     payment, _ = locked_payment(ledger, claim.payment.id)
     payment = payment.not_answered(now)
     ledger.payments.save(payment)
-    asked_for = error.retry_after if isinstance(error, ProviderUnavailable) else None
-    pause = timedelta(seconds=min(asked_for or 0, LONGEST_PAUSE.total_seconds()))
-    ledger.payments.reschedule(claim, max(payment.next_try(now, chance), now + pause))
+    ledger.payments.reschedule(claim, max(payment.next_try(now, chance), now + asked_for(error, LONGEST_PAUSE)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +78,7 @@ class RecordOutcome:
             if customer.standing is Standing.GOOD:
                 ledger.messages.queue(Message.payment_received(self.new_ids.message(), payment, now))
             else:
-                payment = payment.needs_a_person(f"late: the customer is {customer.standing}")
+                payment = payment.needs_a_person(Attention.LATE, f"the customer is {customer.standing}")
         if payment.state is PaymentState.DECLINED and before.is_open and customer.standing is Standing.GOOD:
             ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
         self.grant_owed(ledger, payment, customer, now)
@@ -107,7 +104,7 @@ def leave_to_a_person(ledger: Ledger, claim: PaymentClaim, record: RecordOutcome
     """Called inside a transaction: a payment of a shop that the settings do not name any more. The provider would
     not know it, or would take it for a new one."""
     before, _ = locked_payment(ledger, claim.payment.id)
-    payment = before.needs_a_person(ANOTHER_SHOPS)
+    payment = before.needs_a_person(Attention.ANOTHER_SHOPS)
     record.save(ledger, before, payment, now)
     ledger.payments.reschedule(claim, None)
     return payment

@@ -13,7 +13,7 @@ from node_a.application.retrying import HandleMoney, RetryStuck
 from node_a.application.stuck import ListStuck, Thing, ThingKind
 from node_a.bot.arguments import amount_in, customer_in, days_in
 from node_a.bot.updates import Press
-from node_a.domain.customer import Customer
+from node_a.domain.customer import Customer, CustomerId
 from node_a.wording.wording import Wording
 
 RETRY: Final = "retry:"
@@ -90,18 +90,10 @@ class OperatorsCommands:
         return await self._done(operator, lambda: self.operations.refund(instruction, words[0], amount))
 
     async def ban(self, operator: Customer, written: Written) -> Letter:
-        customer = customer_in((written.words or [""])[0])
-        instruction = written.instruction(operator, 1)
-        if customer is None or not instruction.reason:
-            return self.wording.usage("ban", operator.language)
-        return await self._done(operator, lambda: self.operations.ban(instruction, customer))
+        return await self._judged("ban", self.operations.ban, operator, written)
 
     async def unban(self, operator: Customer, written: Written) -> Letter:
-        customer = customer_in((written.words or [""])[0])
-        instruction = written.instruction(operator, 1)
-        if customer is None or not instruction.reason:
-            return self.wording.usage("unban", operator.language)
-        return await self._done(operator, lambda: self.operations.unban(instruction, customer))
+        return await self._judged("unban", self.operations.unban, operator, written)
 
     async def pressed(self, operator: Customer, press: Press) -> tuple[str, Letter] | None:
         """What is shown for a moment, and the letter that takes the place of the one with the button. None for an
@@ -111,6 +103,15 @@ class OperatorsCommands:
             return None
         answered = await self.in_thread(act)
         return self.wording.done_in_a_line(answered, operator.language), await self._list(operator)
+
+    async def _judged(
+        self, name: str, judge: Callable[[Instruction, CustomerId], Answered], operator: Customer, written: Written
+    ) -> Letter:
+        customer = customer_in((written.words or [""])[0])
+        instruction = written.instruction(operator, 1)
+        if customer is None or not instruction.reason:
+            return self.wording.usage(name, operator.language)
+        return await self._done(operator, lambda: judge(instruction, customer))
 
     def _act(self, instruction: Instruction, action: str) -> Callable[[], Answered] | None:
         if action.startswith(RETRY):

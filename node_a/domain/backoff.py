@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+from node_a.domain.errors import ShopError, Unavailable
+
 # How far chance moves a pause, up or down.
 _SPREAD: Final = 0.25
 _MOST_DOUBLINGS: Final = 20
@@ -13,3 +15,9 @@ def pause(first: timedelta, longest: timedelta, failures: int, chance: float) ->
     `longest`."""
     doubled = first * (1 << min(failures, _MOST_DOUBLINGS))
     return min(min(doubled, longest) * (1 - _SPREAD + 2 * _SPREAD * chance), longest)
+
+
+def asked_for(error: ShopError, longest: timedelta) -> timedelta:
+    """How long the other side wants to be left alone, within reason; nothing if it named no time."""
+    seconds = error.retry_after if isinstance(error, Unavailable) else None
+    return timedelta(seconds=min(seconds or 0, longest.total_seconds()))

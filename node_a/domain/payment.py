@@ -40,6 +40,18 @@ OPEN_STATES: Final = frozenset({PaymentState.OPENING, PaymentState.PENDING})
 STATES_WITH_MONEY: Final = frozenset({PaymentState.PAID, PaymentState.DISPUTED})
 
 
+class Attention(StrEnum):
+    """Why a person must look at a payment; what may follow after a colon stands in brackets."""
+
+    DIFFERS = "differs"  # (in which words of the money)
+    LATE = "late"  # (how the customer stands)
+    REFUND_FAILED = "refund failed"  # (why)
+    NOT_PAID_THERE = "the provider does not call it paid"
+    NO_DAYS_GIVEN = "paid, and no days were given"
+    PAID_TWICE = "paid a second time under the same number"
+    ANOTHER_SHOPS = "of another shop than the settings name"
+
+
 class OutcomeStatus(StrEnum):
     """The provider's word on a payment."""
 
@@ -76,7 +88,7 @@ class Payment:
     of that creation; `receipt_to`: the buyer's e-mail, where tax receipts are on; `reason`: the provider's for a
     cancellation, ours for a dispute; `received`: what the provider says has come; `checks`: how often the provider was
     asked since the last nudge; `failing_since`: since when it does not answer about this one; `attention`: why a person
-    must look, as long as nobody has."""
+    must look (an Attention, perhaps with a detail), as long as nobody has."""
 
     id: PaymentId
     customer_id: CustomerId
@@ -145,8 +157,8 @@ class Payment:
         known = replace(known, settled_at=now, received=outcome.amount)
         differing = self._differing(outcome)
         if differing:
-            said = f"differs: {differing}"
-            return replace(known, state=PaymentState.DISPUTED, reason=said, attention=said)
+            disputed = known.needs_a_person(Attention.DIFFERS, differing)
+            return replace(disputed, state=PaymentState.DISPUTED, reason=disputed.attention)
         return replace(known, state=PaymentState.PAID)
 
     def reopened(self, outcome: Outcome) -> "Payment":
@@ -156,8 +168,8 @@ class Payment:
             return self
         return replace(self, state=PaymentState.PENDING, provider_id=outcome.provider_id, settled_at=None, reason=None)
 
-    def needs_a_person(self, why: str) -> "Payment":
-        return replace(self, attention=why)
+    def needs_a_person(self, why: Attention, detail: str = "") -> "Payment":
+        return replace(self, attention=f"{why}: {detail}" if detail else str(why))
 
     def handled(self) -> "Payment":
         """A person has looked."""

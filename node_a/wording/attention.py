@@ -2,10 +2,8 @@
 
 from typing import Final
 
-from node_a.application.reconciliation import NO_DAYS_GIVEN, NOT_PAID_THERE, PAID_TWICE
-from node_a.application.settlement import ANOTHER_SHOPS
 from node_a.domain.customer import NOBODY
-from node_a.domain.payment import Payment
+from node_a.domain.payment import Attention, Payment
 from node_a.wording import formats
 from node_a.wording.markup import shortened
 from node_a.wording.words import Words
@@ -15,25 +13,37 @@ LONGEST_REASON: Final = 30
 
 
 def why(payment: Payment, words: Words) -> str:
-    """`payment.attention` in words; a reason that is not known here is shown as it was recorded."""
-    known = {
-        NOT_PAID_THERE: words.gettext("We gave days for it, but YooKassa does not call it paid. Look there."),
-        NO_DAYS_GIVEN: words.gettext("It is paid, but no days were given. “Look again” gives them."),
-        ANOTHER_SHOPS: words.gettext(
+    """`payment.attention` in words; one that only a later release knows is shown as it was recorded."""
+    recorded = payment.attention or ""
+    kind, _, detail = recorded.partition(": ")
+    if kind not in set(map(str, Attention)):
+        return recorded
+    match Attention(kind):
+        case Attention.DIFFERS:
+            return _differs(payment, detail, words)
+        case Attention.LATE:
+            came = words.gettext("It came after the customer was banned or had left.")
+            return f"{came} {_decide('/unban', payment, words)}"
+        case Attention.REFUND_FAILED:
+            return words.gettext(
+                "A refund failed (%(reason)s). Try /refund, or YooKassa's account page.",
+                reason=shortened(detail, LONGEST_REASON),
+            )
+        case other:
+            return _without_detail(words)[other]
+
+
+def _without_detail(words: Words) -> dict[Attention, str]:
+    return {
+        Attention.NOT_PAID_THERE: words.gettext("We gave days for it, but YooKassa does not call it paid. Look there."),
+        Attention.NO_DAYS_GIVEN: words.gettext("It is paid, but no days were given. “Look again” gives them."),
+        Attention.PAID_TWICE: words.gettext(
+            "It was paid twice under one number. Pay one back in YooKassa's account page."
+        ),
+        Attention.ANOTHER_SHOPS: words.gettext(
             "It belongs to another of YooKassa's shops than the settings name. Look in that shop's account page."
         ),
-        PAID_TWICE: words.gettext("It was paid twice under one number. Pay one back in YooKassa's account page."),
     }
-    said, _, rest = (payment.attention or "").partition(": ")
-    if said == "differs":
-        return _differs(payment, rest, words)
-    if said == "late":
-        came = words.gettext("It came after the customer was banned or had left.")
-        return f"{came} {_decide('/unban', payment, words)}"
-    if said == "refund failed":
-        reason = shortened(rest, LONGEST_REASON)
-        return words.gettext("A refund failed (%(reason)s). Try /refund, or YooKassa's account page.", reason=reason)
-    return known.get(payment.attention or "", payment.attention or "")
 
 
 def _differs(payment: Payment, differing: str, words: Words) -> str:

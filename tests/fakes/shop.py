@@ -14,7 +14,7 @@ from node_a.application.delivery import DeliverMessage
 from node_a.application.erasure import EraseCustomer, RequestErasure
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
-from node_a.application.notices import KeysReady, Notice
+from node_a.application.notices import KeysReady, LookUpNotice, Notice
 from node_a.application.overview import (
     OpenSubscriptionLink,
     ShowOpenPayment,
@@ -110,7 +110,7 @@ class ShopUnderTest:
             ledger=writing,
             messenger=self.messenger,
             compose=compose,
-            view=self.view,
+            look_up=LookUpNotice(view=self.view, **clock),
             **clock,
             **chance,
         )

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node_a.domain.backoff import pause
+from node_a.domain.backoff import asked_for, pause
+from node_a.domain.errors import PaymentRefused, ProviderUnavailable, ShopError
 
 FIRST, LONGEST = timedelta(seconds=5), timedelta(minutes=10)
 chances = st.floats(0, 1)
@@ -25,3 +27,16 @@ def test_it_is_never_nothing_and_never_longer_than_the_longest(failures: int, ch
 def test_chance_spreads_those_who_failed_together(failures: int) -> None:
     early, late = (pause(FIRST, LONGEST, failures, chance) for chance in (0.0, 1.0))
     assert late >= early * 1.3
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (ProviderUnavailable("wait", retry_after=7.5), 7.5),
+        (ProviderUnavailable("wait", retry_after=10.0**15), 600),
+        (ProviderUnavailable("down"), 0),
+        (PaymentRefused("no"), 0),
+    ],
+)
+def test_the_other_side_is_left_alone_as_long_as_it_asks_within_reason(error: ShopError, seconds: float) -> None:
+    assert asked_for(error, LONGEST).total_seconds() == seconds

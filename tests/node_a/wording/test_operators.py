@@ -13,8 +13,6 @@ from node_a.application.lookup import CustomerFile, PaymentFile
 from node_a.application.notices import MoneyNeedsYou, SomethingStuck
 from node_a.application.operations import gift
 from node_a.application.ports import AccessProgress, ActionButton, Letter, OperatorAct
-from node_a.application.reconciliation import NO_DAYS_GIVEN, NOT_PAID_THERE, PAID_TWICE
-from node_a.application.settlement import ANOTHER_SHOPS
 from node_a.application.stuck import StuckJob, StuckMessages, StuckNode, StuckPayment, StuckRefund, StuckThings
 from node_a.domain.access import AccessId
 from node_a.domain.customer import NOBODY, Customer, CustomerId, Language, Standing
@@ -22,7 +20,7 @@ from node_a.domain.grant import GrantId
 from node_a.domain.message import MessageKind
 from node_a.domain.money import Money
 from node_a.domain.node import NodeCode, Protocol
-from node_a.domain.payment import Payment, PaymentId, PaymentState
+from node_a.domain.payment import Attention, Payment, PaymentId, PaymentState
 from node_a.domain.plan import Plan
 from node_a.domain.refund import RefundState
 from node_a.domain.subscription import Subscription, SubscriptionId
@@ -38,10 +36,10 @@ ATTENTIONS = {
     "differs: amount, currency, shop, test": "сумма, валюта, магазин, тестовые или настоящие деньги. Пришло 1 ₽",
     "late: the customer is banned": "уже заблокирован или удалялся. Решать вам: /refund или /unban.",
     "refund failed: insufficient_funds": "Возврат не прошёл (insufficient_funds)",
-    NOT_PAID_THERE: "не считает платёж оплаченным",
-    NO_DAYS_GIVEN: "«Перепроверить» их начислит",
-    PAID_TWICE: "Оплачено дважды",
-    ANOTHER_SHOPS: "другого магазина ЮKassa",
+    Attention.NOT_PAID_THERE: "не считает платёж оплаченным",
+    Attention.NO_DAYS_GIVEN: "«Перепроверить» их начислит",
+    Attention.PAID_TWICE: "Оплачено дважды",
+    Attention.ANOTHER_SHOPS: "другого магазина ЮKassa",
     "of <next> year": "of <next> year",
 }
 DETAILS = {

@@ -25,6 +25,7 @@ from node_a.application.delivery import DeliverMessage
 from node_a.application.erasure import EraseCustomer
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.granting import GrantDays
+from node_a.application.notices import LookUpNotice
 from node_a.application.overview import ViewSubscription
 from node_a.application.ports import NewIds
 from node_a.application.provisioning import ProvideAccess
@@ -130,7 +131,9 @@ def _composed(
                 ledger=writing,
                 messenger=messenger,
                 compose=wording.compose,
-                view=ViewSubscription(nodes=[NODE], ring=RING, link_base=SITE, clock=clock),
+                look_up=LookUpNotice(
+                    view=ViewSubscription(nodes=[NODE], ring=RING, link_base=SITE, clock=clock), clock=clock
+                ),
                 clock=clock,
                 chance=_no_chance,
             ),
