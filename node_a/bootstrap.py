@@ -83,6 +83,9 @@ LEDGER_THREADS: Final = 8
 # A provider that hangs holds at most so many threads, and none of the ledger's.
 PROVIDER_THREADS: Final = 4
 
+# Bytes in the days of grace: enough to renew.
+GRACE_TRAFFIC: Final = GIGABYTE
+
 _NOT_MIGRATED: Final = "the database is not at this release: run `python -m node_a migrate`"
 
 
@@ -133,6 +136,11 @@ class Application:
         return TrialOffer(Plan("trial", settings.trial_days, Money(0), limit), settings.trials_per_day)
 
     @property
+    def grace(self) -> Plan | None:
+        days = self.settings.grace_days
+        return Plan("grace", days, Money(0), GRACE_TRAFFIC) if days else None
+
+    @property
     def app_url(self) -> str:
         return f"{self.settings.public_url}/app"
 
@@ -180,7 +188,7 @@ class Application:
 
     @cached_property
     def grant_days(self) -> GrantDays:
-        return GrantDays(nodes=self.nodes, ring=self.ring, new_ids=self.new_ids)
+        return GrantDays(nodes=self.nodes, ring=self.ring, new_ids=self.new_ids, grace=self.grace)
 
     @cached_property
     def tell_operators(self) -> TellOperators:
@@ -307,7 +315,7 @@ class Application:
                         chance=random,
                     ),
                     remind=RemindCustomer(write=write, clock=clock, new_ids=new_ids),
-                    expire=ExpireSubscription(write=write, clock=clock, new_ids=new_ids),
+                    expire=ExpireSubscription(write=write, clock=clock, new_ids=new_ids, nodes=self.nodes),
                     erase=EraseCustomer(write=write, clock=clock),
                     jobs=jobs,
                     ledger=ledger,

@@ -153,7 +153,7 @@ class NodeSettings(BaseModel):
 
     state: Annotated[Literal["active", "draining", "retired"], BeforeValidator(_lower)] = Field(
         "active",
-        description="active, draining (its keys stay, but are shown last) or retired (its keys are shown no more)",
+        description="active, draining (its keys stay and are shown last) or retired (its keys are removed)",
     )
     name_ru: str = Field(min_length=1, description="what Russian customers see, such as 🇩🇪 Германия 1")
     name_en: str = Field(min_length=1, description="what English customers see, such as 🇩🇪 Germany 1")
@@ -162,6 +162,9 @@ class NodeSettings(BaseModel):
     # After `url`, which its rule looks at.
     certificate: Annotated[str, AfterValidator(_pem)] | None = Field(
         None, validate_default=True, description="the node's certificate in base64; deploy_node_b.sh prints it"
+    )
+    probe: bool = Field(
+        True, description="whether Node A tries the customers' ports at `host` itself: true, or false where it cannot"
     )
     panel_username: _Word = Field(description="the panel's administrator; deploy_node_b.sh prints it")
     panel_password: _Secret = Field(description="the panel's password; deploy_node_b.sh prints it")
@@ -270,6 +273,15 @@ class Settings(BaseSettings):
     )
     trials_per_day: int = Field(
         50, ge=1, le=1_000_000, description="how many trials are given in any 24 hours, 1 or more"
+    )
+    grace_days: int = Field(
+        1,
+        ge=0,
+        le=30,
+        description="how many days the keys live on after the paid end, for renewing, 0 to 30",
+    )
+    rotations_per_day: int = Field(
+        3, ge=0, le=100, description="how often a customer may take new keys in any 24 hours, 0 to 100"
     )
     key_secrets: dict[Annotated[int, Field(ge=1)], _KeySecret] = Field(
         min_length=1, description="KEY_SECRETS__1=…, the output of `openssl rand -hex 32`"

@@ -79,6 +79,7 @@ class Shop:
             "NODES__DE1__REALITY_SHORT_ID": "0123456789abcdef",
             "NODES__DE1__REALITY_SERVER_NAME": "borrowed.sandbox.invalid",
             "NODES__DE1__SHADOWSOCKS_SERVER_KEY": secrets.shadowsocks_server_key,
+            "NODES__DE1__PROBE": "false",
         }
 
     def wait_until_ready(self, *processes: subprocess.Popen[bytes]) -> None:

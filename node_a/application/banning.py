@@ -14,8 +14,7 @@ from node_a.application.acts import (
     why_not,
 )
 from node_a.application.delivery import BECAUSE_BANNED
-from node_a.application.expiry import plan_its_time, withdraw_keys
-from node_a.application.granting import accesses_offered
+from node_a.application.expiry import give_keys, plan_its_time, withdraw_keys
 from node_a.application.ports import Ledger
 from node_a.application.registration import locked_if_known
 from node_a.domain.customer import CustomerId, Standing
@@ -73,10 +72,11 @@ class UnbanCustomer:
 
     def _give_back(self, ledger: Ledger, id: CustomerId, now: datetime) -> None:
         subscription = ledger.subscriptions.of_customer(id)
-        if subscription is None or not subscription.is_active(now):
+        if subscription is None or not subscription.runs(now):
             return
-        plan_its_time(ledger, subscription.revised(), now)
-        ledger.accesses.want(accesses_offered(subscription.id, self.nodes), present=True, due_at=now)
+        given_back = plan_its_time(ledger, subscription.revised(), now)
+        if given_back.is_active(now):
+            give_keys(ledger, given_back, self.nodes, now)
         ledger.messages.take_up_again(id, BECAUSE_BANNED, now)
 
 

@@ -1,12 +1,16 @@
-"""Expiry: what time alone changes: reminders before the end, and the end."""
+"""Expiry: what time alone changes: reminders before the end, the end, and the traffic period; and how keys are given
+and withdrawn."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from node_a.application.ports import Clock, Ledger, NewIds, Transact
+from node_a.domain.access import AccessId
 from node_a.domain.errors import UnknownCustomer
 from node_a.domain.message import Message
+from node_a.domain.node import Node, NodeState, Protocol, offered
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 
@@ -20,15 +24,31 @@ def locked_subscription(ledger: Ledger, id: SubscriptionId) -> Subscription | No
     return ledger.subscriptions.find(id)
 
 
-def plan_its_time(ledger: Ledger, subscription: Subscription, now: datetime) -> None:
-    """Called inside a transaction: stored, with its next reminder and its end to come."""
-    ledger.subscriptions.save(subscription, remind_at=subscription.next_reminder(now), expire_at=subscription.ends_at)
+def plan_its_time(ledger: Ledger, subscription: Subscription, now: datetime) -> Subscription:
+    """Called inside a transaction: stored in the traffic period of now, with its next reminder and what time alone
+    changes next."""
+    turned = subscription.turned(now)
+    ledger.subscriptions.save(turned, remind_at=turned.next_reminder(now), expire_at=turned.next_change(now))
+    return turned
 
 
 def withdraw_keys(ledger: Ledger, subscription: Subscription, now: datetime) -> None:
     """Called inside a transaction: no node shall hold anything of it, and time alone changes nothing more."""
     ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
     ledger.accesses.want(ledger.accesses.of_subscription(subscription.id), present=False, due_at=now)
+
+
+def give_keys(ledger: Ledger, subscription: Subscription, nodes: Sequence[Node], now: datetime) -> None:
+    """Called inside a transaction: a key on every active node through each protocol, and what it has on draining ones
+    is kept; all of them hear of the subscription as it is now."""
+    draining = {node.code for node in nodes if node.state is NodeState.DRAINING}
+    held = [id for id in ledger.accesses.of_subscription(subscription.id) if id.node in draining]
+    ledger.accesses.want([*accesses_offered(subscription.id, nodes), *held], present=True, due_at=now)
+
+
+def accesses_offered(id: SubscriptionId, nodes: Sequence[Node]) -> list[AccessId]:
+    """Every access that a running subscription has, whatever it had before."""
+    return [AccessId(id, node.code, protocol) for node in offered(nodes) for protocol in Protocol]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,32 +68,37 @@ class RemindCustomer:
             return
         now = self.clock()
         before = subscription.reminder_due(now)
-        if before is not None and subscription.ends_at is not None:
+        if before is not None and subscription.paid_until is not None:
             ledger.messages.queue(
-                Message.ends_soon(self.new_ids.message(), subscription, subscription.ends_at, before, now)
+                Message.ends_soon(self.new_ids.message(), subscription, subscription.paid_until, before, now)
             )
         ledger.subscriptions.remind_next(id, subscription.next_reminder(now))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpireSubscription:
-    """End a subscription whose time is up: its accesses are removed, its customer is told. The nodes refuse it at
-    its end by themselves; this only cleans up. A renewal brings the very same keys back."""
+    """What time alone changes in a subscription. At the paid end its customer is told; at the end of the keys, with
+    grace a little later, its accesses are removed: the nodes refuse it then by themselves, this only cleans up, and a
+    renewal brings the very same keys back. With a new traffic period, what was suspended works again."""
 
     write: Transact
     clock: Clock
     new_ids: NewIds
+    nodes: Sequence[Node] = ()
 
     def __call__(self, id: SubscriptionId) -> None:
         self.write(lambda ledger: self._expire(ledger, id))
 
     def _expire(self, ledger: Ledger, id: SubscriptionId) -> None:
         subscription = locked_subscription(ledger, id)
-        if subscription is None or subscription.ends_at is None:
+        if subscription is None:
             return
-        now = self.clock()
-        if subscription.is_active(now):
-            plan_its_time(ledger, subscription, now)
+        now, paid_until = self.clock(), subscription.paid_until
+        if paid_until is not None and paid_until <= now:
+            ledger.messages.queue(Message.ended(self.new_ids.message(), subscription, paid_until, now))
+        if not subscription.runs(now):
+            withdraw_keys(ledger, subscription, now)
             return
-        withdraw_keys(ledger, subscription, now)
-        ledger.messages.queue(Message.ended(self.new_ids.message(), subscription, subscription.ends_at, now))
+        turned = plan_its_time(ledger, subscription, now)
+        if turned.revision != subscription.revision:
+            give_keys(ledger, turned, self.nodes, now)

@@ -15,19 +15,28 @@ class Job(StrEnum):
 
     RECONCILE = "reconcile"
     WATCH_STUCK = "watch stuck"
+    FILL_NODES = "fill nodes"
+    AUDIT = "audit"
+    COUNT_TRAFFIC = "count traffic"
+    ROLL_UP_TRAFFIC = "roll up traffic"
 
 
 # Half past three in Moscow: few buy then.
 NIGHT: Final = time(0, 30, tzinfo=UTC)
-WATCH_EVERY: Final = timedelta(minutes=10)
+EVERY: Final = {
+    Job.WATCH_STUCK: timedelta(minutes=10),
+    Job.FILL_NODES: timedelta(minutes=10),
+    Job.AUDIT: timedelta(minutes=10),
+    Job.COUNT_TRAFFIC: timedelta(minutes=5),
+}
 AFTER_A_FAILURE: Final = timedelta(minutes=10)
 # How far back a nightly run looks: longer than a payment is checked for.
 RECONCILED_DAYS: Final = 35
 
 
 def next_run(job: Job, now: datetime) -> datetime:
-    if job is Job.WATCH_STUCK:
-        return now + WATCH_EVERY
+    if job in EVERY:
+        return now + EVERY[job]
     tonight = datetime.combine(now.astimezone(UTC).date(), NIGHT)
     return tonight if now < tonight else tonight + timedelta(days=1)
 

@@ -41,7 +41,10 @@ class EndsSoon:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
+    """`keys_until`: how long the keys still work, so that it can be renewed; None if they do not."""
+
     ends_at: datetime
+    keys_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +125,15 @@ class LookUpNotice:
     def _end(self, ledger: Ledger, message: Message) -> Notice | None:
         now = self.clock()
         subscription = ledger.subscriptions.find(SubscriptionId(message.subject))
-        if subscription is None or subscription.ends_at is None:
+        paid_until = subscription.paid_until if subscription else None
+        if subscription is None or paid_until is None:
             return None
         if message.kind is MessageKind.ENDS_SOON:
             # Renewed meanwhile: the end that the reminder is about is not the end any more.
-            renewed = subscription.ends_at != message.valid_until
-            return None if renewed else EndsSoon(subscription.ends_at, subscription.days_left(now))
-        return None if subscription.is_active(now) else Ended(subscription.ends_at)
+            renewed = paid_until != message.valid_until
+            return None if renewed else EndsSoon(paid_until, subscription.days_left(now))
+        keys_until = subscription.ends_at if subscription.is_active(now) else None
+        return None if now < paid_until else Ended(paid_until, keys_until)
 
     def _refund(self, ledger: Ledger, id: RefundId) -> Notice | None:
         refund = ledger.refunds.find(id)
@@ -136,5 +141,6 @@ class LookUpNotice:
         if refund is None or payment is None or refund.state is not RefundState.DONE:
             return None
         subscription = ledger.subscriptions.of_customer(payment.customer_id)
-        runs = subscription is not None and subscription.is_active(self.clock())
-        return Refunded(refund, payment, subscription.ends_at if subscription and runs else None)
+        paid_until = subscription.paid_until if subscription else None
+        runs = paid_until is not None and self.clock() < paid_until
+        return Refunded(refund, payment, paid_until if runs else None)

@@ -54,7 +54,7 @@ class GrantByHand:
                 return why_not(customer)
             self.grant_days(ledger, id, source, gift(days), now)
             subscription = ledger.subscriptions.of_customer(id)
-            ends_at = subscription.ends_at if subscription else None
+            ends_at = subscription.paid_until if subscription else None
             return Answered(Result.GRANTED, ends_at.isoformat() if ends_at else "")
 
         return self.perform(instruction, ActKind.GRANT, about_customer(id), work)

@@ -14,7 +14,7 @@ from node_a.domain.keys import Key, KeyRing, key_link, subscription_named_by
 from node_a.domain.node import Node, NodeState, Protocol
 from node_a.domain.payment import Payment, PaymentId, PaymentState
 from node_a.domain.plan import Plan
-from node_a.domain.subscription import Subscription, SubscriptionState
+from node_a.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 
 # When a paid customer still has no key after this, the screen says that a server does not answer.
 SLOW_AFTER: Final = timedelta(seconds=15)
@@ -24,22 +24,39 @@ PROTOCOL_NAMES: Final = {Protocol.VLESS: "VLESS", Protocol.SHADOWSOCKS: "Shadows
 
 @dataclass(frozen=True, slots=True)
 class LabelledKey:
-    """A key and what people call it ("🇩🇪 Германия 1 · VLESS")."""
+    """A key and what people call it ("🇩🇪 Германия 1 · VLESS"); with the node and the credential (the VLESS id or the
+    Shadowsocks user key) for whoever writes it in another form than a link."""
 
     label: str
     key: Key
+    node: Node
+    credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficView:
+    """Of the present traffic period. `used`, `limit`: bytes, None for unlimited; `until`: when it begins anew."""
+
+    used: int
+    limit: int | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """`keys`: those that work now; `preparing`: how many more are on the way; `link`: the subscription link."""
+    """`ends_at`: the paid end; `keys_until`: when the keys end, with grace a little later; `keys`: those that work now;
+    `preparing`: how many more are on the way; `link`: the subscription link; `traffic`: None when it has ended."""
 
+    id: SubscriptionId
+    revision: int
     state: SubscriptionState
     ends_at: datetime
+    keys_until: datetime
     days_left: int
     plan: Plan | None
     keys: Sequence[LabelledKey]
     preparing: int
+    traffic: TrafficView | None
     link: str = field(repr=False)
 
 
@@ -61,12 +78,16 @@ class ViewSubscription:
         working = progress.working & wanted
         keys = self._keys(subscription, working, language) if active else []
         return SubscriptionView(
+            id=subscription.id,
+            revision=subscription.revision,
             state=subscription.state(now),
-            ends_at=subscription.ends_at or now,
+            ends_at=subscription.paid_until or now,
+            keys_until=subscription.ends_at or now,
             days_left=subscription.days_left(now),
             plan=subscription.plan_at(now),
             keys=keys,
             preparing=len(wanted - working) if active else 0,
+            traffic=self._traffic(ledger, subscription, now),
             link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
         )
 
@@ -78,8 +99,14 @@ class ViewSubscription:
                     continue
                 label = f"{node.names[language]} · {PROTOCOL_NAMES[protocol]}"
                 credential = self.ring.credential(subscription, node.code, protocol)
-                keys.append(LabelledKey(label, Key(node.code, protocol, key_link(node, protocol, credential, label))))
+                key = Key(node.code, protocol, key_link(node, protocol, credential, label))
+                keys.append(LabelledKey(label, key, node, credential))
         return keys
+
+    @staticmethod
+    def _traffic(ledger: Ledger, subscription: Subscription, now: datetime) -> TrafficView | None:
+        period = subscription.traffic_period(now)
+        return TrafficView(ledger.traffic.used(subscription.id), period.limit, period.ends_at) if period else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

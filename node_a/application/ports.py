@@ -4,15 +4,15 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Se
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from node_a.domain.access import AccessId, WantedAccess
+from node_a.domain.access import AccessId, HeldAccess, HeldPage, WantedAccess
 from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.grant import GrantId
 from node_a.domain.message import Message, MessageId
-from node_a.domain.node import NodeCode, NodeObservation
+from node_a.domain.node import Keeper, NodeCode, NodeObservation, NodeState
 from node_a.domain.node import Protocol as KeyProtocol
 from node_a.domain.payment import OPEN_STATES, Outcome, Payment, PaymentId, PaymentState
 from node_a.domain.plan import Plan
@@ -99,6 +99,16 @@ class NodeGateway(Protocol):
         """
         ...
 
+    async def held(self, protocol: KeyProtocol, after: str | None) -> HeldPage:
+        """What the node holds of one protocol, ours or not, a hundred at a time; `after`: the `next` of the page
+        before, None for the first. Raises NodeUnavailable."""
+        ...
+
+    async def remove_user(self, protocol: KeyProtocol, held: HeldAccess) -> None:
+        """Remove a user of ours that no subscription of ours has; an absent one is no error. Raises NodeUnavailable and
+        NodeRefused."""
+        ...
+
     async def observe(self) -> NodeObservation:
         """How the node is now. Never raises for a dead node: that is an observation too."""
         ...
@@ -173,6 +183,13 @@ class PaymentClaim:
     leased_until: datetime
 
 
+class Urgency(IntEnum):
+    """Which access goes first: lower numbers."""
+
+    CUSTOMER = 0  # somebody waits: a purchase, a renewal, new keys, a ban
+    UPKEEP = 1  # nobody waits: a new node is filled, a difference is put right
+
+
 @dataclass(frozen=True, slots=True)
 class AccessClaim:
     """An access leased for one attempt. `due_at`: its value at the claim; `attempts`: failed ones so far."""
@@ -181,6 +198,27 @@ class AccessClaim:
     due_at: datetime
     attempts: int
     leased_until: datetime
+    urgency: Urgency = Urgency.CUSTOMER
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRecord:
+    """An access as the ledger has it. `settled`: the node was told everything, nothing is due; `applied_revision`: the
+    last that was sent, 0 for none; `counter`: bytes when its traffic was last read, None before that;
+    `counter_at_start`: of the traffic period; `used_at`: when it was last seen to have had traffic."""
+
+    id: AccessId
+    present: bool
+    settled: bool
+    applied_revision: int
+    counter: int | None
+    counter_at_start: int
+    used_at: datetime | None
+
+    def backstop(self, limit: int | None) -> int | None:
+        """The node's own limit for this access, in bytes since the node made it, so that nobody gets far beyond the
+        plan's limit while we cannot count; None for unlimited."""
+        return None if limit is None else self.counter_at_start + limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +246,15 @@ class AccessProgress:
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """What we remember of a node. `gates`: for each protocol whose keeper failed, until when it is left alone."""
+    """What we remember of a node. `gates`: for each protocol whose keeper failed, until when it is left alone; `state`:
+    the one that was last put into effect; `health` and `audit`: what those who look at it remember, as JSON."""
 
     code: NodeCode
     observation: NodeObservation | None
     gates: Mapping[KeyProtocol, datetime]
+    state: NodeState | None = None
+    health: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
 
 class Customers(Protocol):
@@ -319,12 +361,21 @@ class Subscriptions(Protocol):
 
     def by_grant(self, id: GrantId) -> Subscription | None: ...
 
+    def find_all(self, ids: Sequence[SubscriptionId]) -> Mapping[SubscriptionId, Subscription]:
+        """Those of `ids` that there are."""
+        ...
+
+    def of_secrets_before(self, secret_number: int, limit: int) -> Sequence[SubscriptionId]:
+        """Subscriptions whose keys are made from an older secret than this one."""
+        ...
+
     def granted_sources(self, sources: Sequence[str]) -> Set[str]:
         """Which of these have a grant."""
         ...
 
     def save(self, subscription: Subscription, *, remind_at: datetime | None, expire_at: datetime | None) -> None:
-        """Insert or update with its grants; `remind_at` and `expire_at`: when time alone next changes something."""
+        """Insert or update with its grants; `remind_at` and `expire_at`: when time alone next changes something. Where
+        `counted_from` is another than before, traffic is counted from zero."""
         ...
 
     def revise(self, id: SubscriptionId, revision: int) -> None:
@@ -339,26 +390,66 @@ class Subscriptions(Protocol):
 
 
 class Accesses(Protocol):
-    def want(self, ids: Sequence[AccessId], *, present: bool, due_at: datetime) -> None:
-        """Each of `ids` is wanted so, and due; rows are made where there are none."""
+    def want(
+        self, ids: Sequence[AccessId], *, present: bool, due_at: datetime, urgency: Urgency = Urgency.CUSTOMER
+    ) -> None:
+        """Each of `ids` is wanted so, and due; rows are made where there are none. What is urgent already stays so."""
+        ...
+
+    def forget_unknown(self, ids: Sequence[AccessId], due_at: datetime) -> None:
+        """A node holds these, and we have no such access: where there is still no row, one is made that is wanted
+        absent, and due. Their subscriptions must exist."""
         ...
 
     def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]: ...
+
+    def find(self, id: AccessId) -> AccessRecord | None: ...
+
+    def find_all(self, ids: Sequence[AccessId]) -> Mapping[AccessId, AccessRecord]:
+        """Those of `ids` that there are."""
+        ...
+
+    def settled_at(self, keeper: Keeper, after: SubscriptionId | None, limit: int) -> Sequence[AccessId]:
+        """Those that the keeper holds as far as we know, with nothing due, in the order of their subscriptions' ids."""
+        ...
 
     def make_due(self, id: SubscriptionId, due_at: datetime) -> None:
         """Every access of the subscription is due then, present or absent as it is wanted."""
         ...
 
-    def claim_due(self, now: datetime, leased_until: datetime, limit: int) -> Sequence[AccessClaim]:
-        """Those behind whose gate is open, at most `limit`; behind a gate that has just opened only one, to try it."""
+    def put_right(self, ids: Sequence[AccessId], due_at: datetime) -> None:
+        """These are due as upkeep, if nothing is due of them now."""
         ...
 
-    def is_wanted(self, id: AccessId) -> bool:
-        """Whether the access is wanted present."""
+    def fill(self, keeper: Keeper, after: SubscriptionId | None, now: datetime, limit: int) -> SubscriptionId | None:
+        """Every running subscription of a customer in good standing has an access there, due as upkeep; at most so many
+        subscriptions are looked at. The last of them, None when there are no more."""
+        ...
+
+    def empty(self, node: NodeCode, now: datetime, limit: int) -> int:
+        """At most so many accesses on the node that are wanted present are wanted absent, as upkeep; how many."""
+        ...
+
+    def claim_due(
+        self,
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        *,
+        keeper: Keeper | None = None,
+        besides: Sequence[Keeper] = (),
+        urgency: Urgency | None = None,
+    ) -> Sequence[AccessClaim]:
+        """Those behind whose gate is open, at most `limit`, the urgent first; behind a gate that has just opened only
+        one, to try it. `keeper`: only its own; `besides`: none of theirs; `urgency`: only such."""
         ...
 
     def applied(self, claim: AccessClaim, wanted: WantedAccess) -> None:
         """The node holds `wanted`; the access stays due only if it became due again meanwhile."""
+        ...
+
+    def all_applied(self, done: Sequence[tuple[AccessClaim, WantedAccess]]) -> None:
+        """As `applied` and `removed`, for many: the node holds what is wanted present, and nothing of the others."""
         ...
 
     def removed(self, claim: AccessClaim) -> None:
@@ -393,6 +484,10 @@ class Messages(Protocol):
 
     def retry(self, claim: MessageClaim, due: datetime) -> None: ...
 
+    def finished(self, unique_keys: Sequence[str]) -> Set[str]:
+        """Those of `unique_keys` whose message was sent, or dropped."""
+        ...
+
     def waiting_since(self, before: datetime) -> Sequence[Message]:
         """The unsent ones queued before, to customers who can be reached."""
         ...
@@ -410,6 +505,12 @@ class NodeRecords(Protocol):
     def all(self) -> Sequence[NodeRecord]: ...
 
     def observed(self, observations: Mapping[NodeCode, NodeObservation]) -> None: ...
+
+    def put_into_effect(self, code: NodeCode, state: NodeState) -> None: ...
+
+    def remember_health(self, code: NodeCode, health: Mapping[str, Any]) -> None: ...
+
+    def remember_audit(self, code: NodeCode, audit: Mapping[str, Any]) -> None: ...
 
     def gate_closed(self, code: NodeCode, protocol: KeyProtocol, now: datetime, chance: float) -> None:
         """One more failure: nothing is tried there for a pause that grows with the failures."""
@@ -441,6 +542,10 @@ class Jobs(Protocol):
         """End the lease. `failed_at`: when, if it failed."""
         ...
 
+    def hasten(self, name: str, due_at: datetime) -> None:
+        """It runs then, if it would have run later."""
+        ...
+
     def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:
         """Those that have failed every time since `before` or longer, and since when."""
         ...
@@ -448,6 +553,43 @@ class Jobs(Protocol):
     def make_due(self, name: str, now: datetime) -> bool:
         """A failing job runs now; False if it does not fail."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a node's counter of one access says: bytes since the node made the user."""
+
+    id: AccessId
+    counter: int
+
+
+class Traffic(Protocol):
+    """Bytes, up and down together, over all of a subscription's accesses."""
+
+    def count(self, counts: Sequence[Count], now: datetime) -> Mapping[SubscriptionId, int]:
+        """Book what has come since each counter was last read; a counter below that began anew. What is not in the
+        ledger is left out. The subscriptions that had traffic, and their use in the present period."""
+        ...
+
+    def used(self, id: SubscriptionId) -> int:
+        """In the present period."""
+        ...
+
+    def by_hour(self, id: SubscriptionId, since: datetime) -> Mapping[datetime, int]:
+        """Where there was traffic: by the start of the hour, for what is older by that of the day (UTC)."""
+        ...
+
+    def roll_up(self, before: datetime, limit: int) -> int:
+        """At most so many hourly rows from before then become daily ones; how many did."""
+        ...
+
+
+class Rotations(Protocol):
+    """When customers took new keys."""
+
+    def since(self, id: SubscriptionId, moment: datetime) -> int: ...
+
+    def record(self, id: SubscriptionId, rotation: int, now: datetime) -> None: ...
 
 
 class Trials(Protocol):
@@ -518,6 +660,10 @@ class Ledger(Protocol):
     def refunds(self) -> Refunds: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def traffic(self) -> Traffic: ...
+    @property
+    def rotations(self) -> Rotations: ...
     @property
     def trials(self) -> Trials: ...
     @property

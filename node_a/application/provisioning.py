@@ -65,13 +65,14 @@ class ProvideAccess:
         if subscription is None:
             return None
         now = self.clock()
-        plan = subscription.plan_at(now)
+        record = ledger.accesses.find(claim.id)
+        period = subscription.traffic_period(now)
         return WantedAccess(
             id=claim.id,
             revision=subscription.revision,
-            present=ledger.accesses.is_wanted(claim.id),
+            present=record is not None and record.present,
             ends_at=subscription.ends_at or now,
-            traffic_limit=plan.traffic_limit if plan else None,
+            traffic_limit=record.backstop(period.limit) if record and period else None,
             credential=self.ring.credential(subscription, claim.id.node, claim.id.protocol),
             rotation=subscription.rotation,
         )
@@ -93,7 +94,7 @@ class ProvideAccess:
         complete = ledger.accesses.progress(subscription.id, now).is_complete
         due = now if complete else now + READY_WAITS_FOR
         for grant in subscription.grants:
-            if grant.ends_at > now:
+            if grant.ends_at > now and not grant.is_grace:
                 message = Message.keys_ready(self.new_ids.message(), subscription.customer_id, grant.id, due)
                 if not ledger.messages.queue(message):
                     ledger.messages.hasten(message.unique_key, due)

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID
 
 from node_a.domain.plan import Plan
 
 GrantId = NewType("GrantId", UUID)
+
+# A plan's traffic limit is for so long, counted from the start of the grant.
+TRAFFIC_PERIOD: Final = timedelta(days=30)
+_GRACE: Final = "grace:"
+_TRIAL: Final = "trial:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,28 @@ class Grant:
     ends_at: datetime
     days_taken: int = 0
 
+    @property
+    def is_grace(self) -> bool:
+        """Days after the paid ones, so that an expired customer can renew through the VPN."""
+        return self.source.startswith(_GRACE)
+
+    @property
+    def is_trial(self) -> bool:
+        return self.source.startswith(_TRIAL)
+
+    @classmethod
+    def grace(cls, id: GrantId, subscription_id: UUID, plan: Plan, starts_at: datetime) -> "Grant":
+        """One for each subscription: it moves with the end."""
+        return cls(id, f"{_GRACE}{subscription_id}", plan, starts_at, starts_at + plan.period)
+
     def covers(self, moment: datetime) -> bool:
         return self.starts_at <= moment < self.ends_at
+
+    def traffic_period(self, moment: datetime) -> tuple[datetime, datetime]:
+        """The start and the end of the 30 days, counted from the grant's start, in which `moment` falls."""
+        whole = (moment - self.starts_at) // TRAFFIC_PERIOD
+        start = self.starts_at + whole * TRAFFIC_PERIOD
+        return start, min(start + TRAFFIC_PERIOD, self.ends_at)
 
     def shortened(self, days_taken: int, now: datetime) -> "Grant":
         """With so many days taken in all: what has been used up stays used, and no more goes than was given."""

@@ -1,10 +1,10 @@
 """A node: one Node B, what a key must say of it, and how it was last seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from node_a.domain.customer import Language
 
@@ -18,12 +18,19 @@ class Protocol(StrEnum):
     SHADOWSOCKS = "shadowsocks"
 
 
+class Keeper(NamedTuple):
+    """Who holds a node's keys of one protocol: its panel or its agent."""
+
+    node: NodeCode
+    protocol: Protocol
+
+
 class NodeState(StrEnum):
     """What the operator wants of a node."""
 
     ACTIVE = "active"
-    DRAINING = "draining"  # kept, not offered first
-    RETIRED = "retired"  # its keys are shown and linked no more
+    DRAINING = "draining"  # keeps the keys that it has, shown last; gets no new ones
+    RETIRED = "retired"  # its keys leave the links at once and are removed from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,19 @@ class Node:
     shadowsocks: ShadowsocksInbound
 
 
+def offered(nodes: Sequence[Node]) -> Sequence[Node]:
+    """Where a subscription gets keys: the active nodes. While there is none, the draining ones: keys there are better
+    than none for what was paid."""
+    active = [node for node in nodes if node.state is NodeState.ACTIVE]
+    return active or [node for node in nodes if node.state is NodeState.DRAINING]
+
+
 @dataclass(frozen=True, slots=True)
 class NodeObservation:
     """How a node looked at `at`. A fact that could not be had is None. `vless_ready` and `shadowsocks_ready`: that
-    Xray runs and its keeper answers; `cpu_percent` over all cores; memory in bytes; `connected_users`: now."""
+    Xray runs and its keeper answers; `vless_reachable` and `shadowsocks_reachable`: that the customers' port answered
+    us; `cpu_percent` over all cores; memory in bytes; `connected_users`: now; `clock_off`: seconds by which the node's
+    clock is ahead of ours."""
 
     at: datetime
     vless_ready: bool
@@ -73,3 +89,6 @@ class NodeObservation:
     connected_users: int | None = None
     users: int | None = None
     problem: str | None = None
+    vless_reachable: bool | None = None
+    shadowsocks_reachable: bool | None = None
+    clock_off: float | None = None

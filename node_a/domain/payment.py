@@ -88,7 +88,8 @@ class Payment:
     of that creation; `receipt_to`: the buyer's e-mail, where tax receipts are on; `reason`: the provider's for a
     cancellation, ours for a dispute; `received`: what the provider says has come; `checks`: how often the provider was
     asked since the last nudge; `failing_since`: since when it does not answer about this one; `attention`: why a person
-    must look (an Attention, perhaps with a detail), as long as nobody has."""
+    must look (an Attention, perhaps with a detail), as long as nobody has; `by_link`: opened by whoever held the
+    subscription link, which need not be the customer."""
 
     id: PaymentId
     customer_id: CustomerId
@@ -106,6 +107,7 @@ class Payment:
     checks: int = 0
     failing_since: datetime | None = None
     attention: str | None = None
+    by_link: bool = False
 
     @property
     def is_open(self) -> bool:

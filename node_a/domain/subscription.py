@@ -20,13 +20,26 @@ class SubscriptionState(StrEnum):
     """What the customer has right now."""
 
     ACTIVE = "active"
+    SUSPENDED = "suspended"  # the traffic of this period is used up
+    GRACE = "grace"  # ended; the keys live a little longer, so that it can be renewed
     EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPeriod:
+    """In which traffic is counted against one limit. `limit`: bytes, None for unlimited."""
+
+    starts_at: datetime
+    ends_at: datetime
+    limit: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """`rotation` counts "new keys"; `revision` counts every change that nodes must hear of; `secret_number`: which
-    secret of the ring its keys are derived from. `grants` are in order of their start and never overlap."""
+    secret of the ring its keys are derived from. `grants` are in order of their start and never overlap; a grace grant
+    is the last. `suspended`: the traffic of the present period is used up; `counted_from`: since when traffic is
+    counted against the limit."""
 
     id: SubscriptionId
     customer_id: CustomerId
@@ -34,40 +47,71 @@ class Subscription:
     grants: tuple[Grant, ...] = ()
     rotation: int = 0
     revision: int = 0
+    suspended: bool = False
+    counted_from: datetime | None = None
 
     @property
     def ends_at(self) -> datetime | None:
+        """When the keys end; with grace, later than what was paid for."""
         return max((grant.ends_at for grant in self.grants), default=None)
 
+    @property
+    def paid_until(self) -> datetime | None:
+        """When the days end that somebody gave: what the customer is told."""
+        return max((grant.ends_at for grant in self.grants if not grant.is_grace), default=None)
+
     def state(self, now: datetime) -> SubscriptionState:
-        ends_at = self.ends_at
-        running = ends_at is not None and now < ends_at
-        return SubscriptionState.ACTIVE if running else SubscriptionState.EXPIRED
+        if not self.runs(now):
+            return SubscriptionState.EXPIRED
+        if self.suspended:
+            return SubscriptionState.SUSPENDED
+        paid_until = self.paid_until
+        in_grace = paid_until is not None and paid_until <= now
+        return SubscriptionState.GRACE if in_grace else SubscriptionState.ACTIVE
+
+    def runs(self, now: datetime) -> bool:
+        """Whether there are days left, grace included; the keys may be suspended all the same."""
+        return self.ends_at is not None and now < self.ends_at
 
     def is_active(self, now: datetime) -> bool:
-        return self.state(now) is SubscriptionState.ACTIVE
+        """Whether its keys are to work."""
+        return self.runs(now) and not self.suspended
 
     def plan_at(self, moment: datetime) -> Plan | None:
-        return next((grant.plan for grant in self.grants if grant.covers(moment)), None)
+        grant = self._grant_at(moment)
+        return grant.plan if grant else None
 
     def days_left(self, now: datetime) -> int:
-        """Whole and begun days until the end: a customer with an hour left has one day, not none."""
-        ends_at = self.ends_at
-        if ends_at is None or ends_at <= now:
+        """Whole and begun days until the paid end: a customer with an hour left has one day, not none."""
+        paid_until = self.paid_until
+        if paid_until is None or paid_until <= now:
             return 0
-        return -((now - ends_at) // timedelta(days=1))
+        return -((now - paid_until) // timedelta(days=1))
 
     def has_grant_of(self, source: str) -> bool:
         return any(grant.source == source for grant in self.grants)
 
     def granted(self, grant_id: GrantId, source: str, plan: Plan, now: datetime) -> "Subscription":
-        """With the plan's days added, once per source: a repeated call changes nothing."""
+        """With the plan's days added, once per source: a repeated call changes nothing. A grace grant moves to the new
+        end. At the traffic limit the counting begins anew: whoever pays can go on at once."""
         if self.has_grant_of(source):
             return self
+        given = [grant for grant in self.grants if not grant.is_grace]
         # Renewing early must not eat paid days: the new interval starts where the last one ends.
-        start = max([now, *(grant.ends_at for grant in self.grants)])
+        start = max([now, *(grant.ends_at for grant in given)])
         grant = Grant(grant_id, source, plan, start, start + plan.period)
-        return replace(self, grants=(*self.grants, grant)).revised()
+        grace = [one.moved(grant.ends_at - one.starts_at) for one in self.grants if one.is_grace]
+        longer = replace(self, grants=(*given, grant, *grace))
+        if self.suspended and self.runs(now):
+            longer = replace(longer, suspended=False, counted_from=now)
+        return longer.revised()
+
+    def with_grace(self, grant_id: GrantId, plan: Plan) -> "Subscription":
+        """With the plan's days after the end, unless it has them, or has had nothing but a trial."""
+        paid_until = self.paid_until
+        if paid_until is None or any(one.is_grace for one in self.grants) or all(one.is_trial for one in self.grants):
+            return self
+        return replace(self, grants=(*self.grants, Grant.grace(grant_id, self.id, plan, paid_until))).revised()
 
     def refunded(self, source: str, days_taken: int, now: datetime) -> "Subscription":
         """With so many days in all taken back from the grant of `source`; later grants move up, so that no gap opens.
@@ -87,16 +131,65 @@ class Subscription:
         """Changed in a way that every node must hear of."""
         return replace(self, revision=self.revision + 1)
 
+    def rotated(self, secret_number: int | None = None) -> "Subscription":
+        """With other keys and another link; made from another secret, if one is named."""
+        number = self.secret_number if secret_number is None else secret_number
+        return replace(self, rotation=self.rotation + 1, secret_number=number).revised()
+
+    # ── traffic ──
+
+    def traffic_period(self, now: datetime) -> TrafficPeriod | None:
+        """The one that traffic is counted in now; None when no grant covers this moment."""
+        grant = self._grant_at(now)
+        if grant is None:
+            return None
+        start, end = grant.traffic_period(now)
+        if self.counted_from is None or self.counted_from <= start:
+            return TrafficPeriod(start, end, grant.plan.traffic_limit)
+        # Renewed at the limit: the better of what runs and what was bought.
+        limits = [one.plan.traffic_limit for one in self.grants if one.ends_at > now and not one.is_grace]
+        known = [limit for limit in limits if limit is not None]
+        return TrafficPeriod(self.counted_from, end, max(known) if known and len(known) == len(limits) else None)
+
+    def turned(self, now: datetime) -> "Subscription":
+        """In the period of `now`: once it is another one than was counted in, what was suspended works again."""
+        period = self.traffic_period(now)
+        if period is None or (self.counted_from is not None and self.counted_from >= period.starts_at):
+            return self
+        turned = replace(self, suspended=False, counted_from=period.starts_at)
+        is_news_for_nodes = self.suspended or (self.counted_from is not None and period.limit is not None)
+        return turned.revised() if is_news_for_nodes else turned
+
+    def has_used_up(self, used: int, now: datetime) -> bool:
+        """Whether so many bytes in this period are all that it has."""
+        period = self.traffic_period(now)
+        return period is not None and period.limit is not None and used >= period.limit
+
+    def suspended_now(self) -> "Subscription":
+        return self if self.suspended else replace(self, suspended=True).revised()
+
+    # ── time ──
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """When time alone next changes something: the paid end, the keys' end, a new traffic period. What has ended is
+        due at its end."""
+        period = self.traffic_period(now)
+        moments = [self.paid_until, self.ends_at, period.ends_at if period else None]
+        return min((one for one in moments if one is not None and one > now), default=self.ends_at)
+
     def reminder_due(self, now: datetime) -> timedelta | None:
         """How long before the end the reminder is that is due by now; the nearest to the end, if several are."""
-        ends_at = self.ends_at
-        if ends_at is None or now >= ends_at:
+        paid_until = self.paid_until
+        if paid_until is None or now >= paid_until:
             return None
-        return min((before for before in REMINDERS if ends_at - before <= now), default=None)
+        return min((before for before in REMINDERS if paid_until - before <= now), default=None)
 
     def next_reminder(self, now: datetime) -> datetime | None:
         """When the next reminder is due; None when none is left before the end."""
-        ends_at = self.ends_at
-        if ends_at is None:
+        paid_until = self.paid_until
+        if paid_until is None:
             return None
-        return min((ends_at - before for before in REMINDERS if ends_at - before > now), default=None)
+        return min((paid_until - before for before in REMINDERS if paid_until - before > now), default=None)
+
+    def _grant_at(self, moment: datetime) -> Grant | None:
+        return next((grant for grant in self.grants if grant.covers(moment)), None)

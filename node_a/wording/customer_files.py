@@ -61,10 +61,10 @@ def _customer(file: CustomerFile, words: Words) -> str:
 
 def _subscription(file: CustomerFile, most: int, words: Words) -> str:
     subscription = file.subscription
-    if subscription is None or subscription.ends_at is None:
+    if subscription is None or subscription.paid_until is None:
         return "" if file.customer.id == NOBODY else plain(words.gettext("No subscription."))
-    end = formats.date_and_time(subscription.ends_at, words.language)
-    if subscription.is_active(file.now):
+    end = formats.date_and_time(subscription.paid_until, words.language)
+    if subscription.runs(file.now):
         left = formats.days_left(subscription.days_left(file.now), words.language)
         until = words.gettext("Valid until %(moment)s (%(days_left)s).", moment=end, days_left=left)
     else:

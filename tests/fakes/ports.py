@@ -1,14 +1,15 @@
 """Fakes at the ports: small, honest about failure, and in the domain's words."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
 
 from node_a.application.ports import Letter, ListedPayment
-from node_a.domain.access import AccessId, WantedAccess
+from node_a.domain.access import AccessId, HeldAccess, HeldPage, WantedAccess
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import PaymentRefused, ReceiptAddressNeeded, ShopError
 from node_a.domain.money import Money
@@ -165,9 +166,12 @@ class FakeProvider:
 @dataclass
 class FakeNode:
     """Holds what it was told; may be down for one or for both of its keepers. `meanwhile` happens once, while it is
-    being told."""
+    being told; `counters`: bytes that its users have used; `strangers`: users that no access of ours stands behind."""
 
-    held: dict[AccessId, WantedAccess] = field(default_factory=dict)
+    holds: dict[AccessId, WantedAccess] = field(default_factory=dict)
+    counters: dict[AccessId, int] = field(default_factory=dict)
+    strangers: list[tuple[Protocol, HeldAccess]] = field(default_factory=list)
+    page_size: int = 100
     applied: list[WantedAccess] = field(default_factory=list)
     fails_with: Mapping[Protocol, ShopError] = field(default_factory=dict)
     meanwhile: Callable[[], None] | None = None
@@ -181,12 +185,38 @@ class FakeNode:
         if wanted.id.protocol in self.fails_with:
             raise self.fails_with[wanted.id.protocol]
         if wanted.present:
-            self.held[wanted.id] = wanted
+            self.holds[wanted.id] = wanted
         else:
-            self.held.pop(wanted.id, None)
+            self.holds.pop(wanted.id, None)
+            self.counters.pop(wanted.id, None)
+
+    async def held(self, protocol: Protocol, after: str | None) -> HeldPage:
+        self._check_up(protocol)
+        users = [_held(wanted, self.counters.get(id, 0)) for id, wanted in self.held_now(protocol)]
+        users += [one for by, one in self.strangers if by is protocol]
+        rest = sorted((one for one in users if one.user_name > (after or "")), key=lambda one: one.user_name)
+        page = rest[: self.page_size]
+        return HeldPage(page, page[-1].user_name if len(rest) > self.page_size else None)
+
+    async def remove_user(self, protocol: Protocol, held: HeldAccess) -> None:
+        self._check_up(protocol)
+        self.strangers = [(by, one) for by, one in self.strangers if (by, one.user_name) != (protocol, held.user_name)]
 
     async def observe(self) -> NodeObservation:
         return self.observation
+
+    def held_now(self, protocol: Protocol) -> list[tuple[AccessId, WantedAccess]]:
+        return [(id, wanted) for id, wanted in self.holds.items() if id.protocol is protocol]
+
+    def _check_up(self, protocol: Protocol) -> None:
+        if protocol in self.fails_with:
+            raise self.fails_with[protocol]
+
+
+def _held(wanted: WantedAccess, used: int) -> HeldAccess:
+    ends_at = datetime.fromtimestamp(math.ceil(wanted.ends_at.timestamp()), UTC)
+    limit, revision = wanted.traffic_limit, wanted.revision
+    return HeldAccess(wanted.user_name, wanted.credential, ends_at, limit, used, revision=revision)
 
 
 @dataclass

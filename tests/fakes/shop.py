@@ -115,7 +115,7 @@ class ShopUnderTest:
             **chance,
         )
         self.remind_customer = RemindCustomer(**writes, **timed)
-        self.expire_subscription = ExpireSubscription(**writes, **timed)
+        self.expire_subscription = ExpireSubscription(**writes, **timed, nodes=[self.domain_node])
         self.request_erasure = RequestErasure(**writes, **clock)
         self.erase_customer = EraseCustomer(**writes, **clock)
         trials: dict[str, Any] = {"offer": TrialOffer(TRIAL, per_day=10), "ring": RING, **clock}

@@ -270,6 +270,11 @@ def test_a_maintainer_is_told_that_no_migration_is_needed_without_any_settings(t
 # ── the checks before the start, without a process around them ──
 
 
+def a_subscription(revision: int) -> str:
+    columns = "id, customer_id, secret_number, rotation, revision"
+    return f"INSERT INTO subscriptions ({columns}) VALUES ('{1:032x}', 1, 1, 0, {revision})"
+
+
 def write(database: Path, *statements: str) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         for statement in statements:
@@ -286,7 +291,7 @@ def test_a_changed_key_secret_in_use_is_refused_by_name(environment: dict[str, s
     write(
         database,
         "INSERT INTO customers (id, language, standing, reachable) VALUES (1, 'ru', 'good', 1)",
-        f"INSERT INTO subscriptions VALUES ('{1:032x}', 1, 1, 0, 1, NULL, NULL)",
+        a_subscription(revision=1),
     )
     application(environment).check(remember=True)
     environment["KEY_SECRETS__1"] = "another secret than the one that made the keys"
@@ -353,7 +358,7 @@ def test_wrong_plans_and_an_unusable_database_are_both_named(environment: dict[s
 
 
 def test_a_migration_that_leaves_rows_pointing_nowhere_is_said_so(environment: dict[str, str], database: Path) -> None:
-    write(database, f"INSERT INTO subscriptions VALUES ('{1:032x}', 1, 1, 0, 0, NULL, NULL)")
+    write(database, a_subscription(revision=0))
 
     with pytest.raises(ConfigurationProblems, match="nothing was changed"):
         application(environment).migrate()

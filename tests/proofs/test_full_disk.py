@@ -316,7 +316,7 @@ def test_work_that_was_taken_when_the_disk_became_full_is_done_again_after_its_l
     shop.works()
 
     assert grants(shop) == 1
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
     # Telegram cannot be asked what it has sent: what could not be recorded is said again, and never lost.
     assert shop.letters().count("KeysReady") == (2 if step == "deliver" else 1)
 

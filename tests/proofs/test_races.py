@@ -123,7 +123,7 @@ def holds_keys(shop: ShopUnderTest, customer_id: CustomerId) -> bool:
     """Whether the node lets them in."""
     subscription = subscription_of(shop, customer_id)
     assert subscription is not None
-    held = [wanted for id, wanted in shop.node.held.items() if id.subscription_id == subscription.id]
+    held = [wanted for id, wanted in shop.node.holds.items() if id.subscription_id == subscription.id]
     assert len(held) in {0, 2}
     return bool(held) and all(wanted.ends_at == subscription.ends_at for wanted in held)
 

@@ -7,7 +7,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
 
 from node_a.adapters.database.engine import inserting
-from node_a.adapters.database.tables import customers, grants, messages, operator_acts, payments, refunds, subscriptions
+from node_a.adapters.database.tables import (
+    customers,
+    grants,
+    messages,
+    operator_acts,
+    payments,
+    refunds,
+    rotations,
+    subscriptions,
+    traffic,
+)
 from node_a.application.acts import about_customer, about_payment
 from node_a.domain.customer import NOBODY, Customer, CustomerId, Language, Standing
 from node_a.domain.errors import UnknownCustomer
@@ -64,7 +74,8 @@ class SqlCustomers:
         unnamed = {"customer_id": NOBODY, "request": "", "receipt_to": None}
         self._connection.execute(update(payments).where(payments.c.customer_id == id).values(unnamed))
         self._connection.execute(delete(messages).where(messages.c.customer_id == id))
-        self._connection.execute(delete(grants).where(grants.c.subscription_id.in_(its)))
+        for table in (grants, traffic, rotations):
+            self._connection.execute(delete(table).where(table.c.subscription_id.in_(its)))
         self._connection.execute(delete(subscriptions).where(subscriptions.c.customer_id == id))
         self._connection.execute(delete(customers).where(customers.c.id == id))
 

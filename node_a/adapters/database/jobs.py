@@ -37,6 +37,10 @@ class SqlJobs:
         done = {"due_at": due_at, "leased_until": None, "failing_since": failing}
         self._connection.execute(update(jobs).where(held).values(**done))
 
+    def hasten(self, name: str, due_at: datetime) -> None:
+        later = and_(jobs.c.name == name, jobs.c.due_at > due_at)
+        self._connection.execute(update(jobs).where(later).values(due_at=due_at))
+
     def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:
         query = select(jobs).where(jobs.c.failing_since <= before).order_by(jobs.c.failing_since)
         return [(row.name, row.failing_since) for row in self._connection.execute(query)]

@@ -19,7 +19,9 @@ from node_a.adapters.database.nodes import SqlNodeRecords
 from node_a.adapters.database.operators import SqlOperatorActs, SqlToldStuck
 from node_a.adapters.database.payments import SqlPayments
 from node_a.adapters.database.refunds import SqlRefunds
+from node_a.adapters.database.rotations import SqlRotations
 from node_a.adapters.database.subscriptions import SqlSubscriptions
+from node_a.adapters.database.traffic import SqlTraffic
 from node_a.adapters.database.trials import SqlTrials
 from node_a.adapters.database.watches import tell
 from node_a.application.ports import Ledger
@@ -45,6 +47,8 @@ class SqlLedger:
         self.nodes = SqlNodeRecords(connection)
         self.refunds = SqlRefunds(connection)
         self.jobs = SqlJobs(connection)
+        self.traffic = SqlTraffic(connection)
+        self.rotations = SqlRotations(connection)
         self.trials = SqlTrials(connection)
         self.operator_acts = SqlOperatorActs(connection)
         self.told_stuck = SqlToldStuck(connection)

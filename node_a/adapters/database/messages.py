@@ -1,13 +1,13 @@
 """Messages in the database, and the leases for sending them."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, or_, select, update
 
 from node_a.adapters.database.engine import inserting
-from node_a.adapters.database.rows import unleased
+from node_a.adapters.database.rows import AT_ONCE, unleased
 from node_a.adapters.database.tables import customers, messages
 from node_a.application.ports import MessageClaim
 from node_a.domain.customer import CustomerId
@@ -81,6 +81,14 @@ class SqlMessages:
 
     def retry(self, claim: MessageClaim, due: datetime) -> None:
         self._update(_held_by(claim), due=due, attempts=claim.attempts + 1, leased_until=None)
+
+    def finished(self, unique_keys: Sequence[str]) -> Set[str]:
+        found: set[str] = set()
+        for start in range(0, len(unique_keys), AT_ONCE):
+            named = messages.c.unique_key.in_(unique_keys[start : start + AT_ONCE])
+            query = select(messages.c.unique_key).where(named, messages.c.finished_at.is_not(None))
+            found |= set(self._connection.scalars(query))
+        return found
 
     def waiting_since(self, before: datetime) -> Sequence[Message]:
         waiting = and_(messages.c.finished_at.is_(None), messages.c.waiting_since <= before, _reachable(), _known())

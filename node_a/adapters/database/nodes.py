@@ -1,7 +1,7 @@
 """What the database remembers of nodes: the last observation, and the gates of those that fail."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,10 +11,11 @@ from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.tables import gates, nodes
 from node_a.application.ports import NodeRecord
 from node_a.domain.backoff import pause
-from node_a.domain.node import NodeCode, NodeObservation, Protocol
+from node_a.domain.node import NodeCode, NodeObservation, NodeState, Protocol
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
+_FACTS: Final = {field.name for field in fields(NodeObservation)}
 
 
 class SqlNodeRecords:
@@ -26,7 +27,14 @@ class SqlNodeRecords:
         for gate in self._connection.execute(select(gates)):
             closed.setdefault(gate.node, {})[Protocol(gate.protocol)] = gate.closed_until
         return [
-            NodeRecord(NodeCode(row.code), _observation(row.observed_at, row.observation), closed.get(row.code, {}))
+            NodeRecord(
+                code=NodeCode(row.code),
+                observation=_observation(row.observed_at, row.observation),
+                gates=closed.get(row.code, {}),
+                state=None if row.state is None else NodeState(row.state),
+                health=row.health,
+                audit=row.audit,
+            )
             for row in self._connection.execute(select(nodes).order_by(nodes.c.code))
         ]
 
@@ -34,8 +42,20 @@ class SqlNodeRecords:
         for code, observation in observations.items():
             facts = asdict(observation)
             seen = {"observed_at": facts.pop("at"), "observation": facts}
-            statement = inserting(self._connection, nodes).values(code=code, **seen)
-            self._connection.execute(statement.on_conflict_do_update(index_elements=["code"], set_=seen))
+            self._remember(code, seen)
+
+    def put_into_effect(self, code: NodeCode, state: NodeState) -> None:
+        self._remember(code, {"state": state.value})
+
+    def remember_health(self, code: NodeCode, health: Mapping[str, Any]) -> None:
+        self._remember(code, {"health": dict(health)})
+
+    def remember_audit(self, code: NodeCode, audit: Mapping[str, Any]) -> None:
+        self._remember(code, {"audit": dict(audit)})
+
+    def _remember(self, code: NodeCode, values: dict[str, Any]) -> None:
+        statement = inserting(self._connection, nodes).values(code=code, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["code"], set_=values))
 
     def gate_closed(self, code: NodeCode, protocol: Protocol, now: datetime, chance: float) -> None:
         query = select(gates).where(gates.c.node == code, gates.c.protocol == protocol.value)
@@ -53,4 +73,8 @@ class SqlNodeRecords:
 
 
 def _observation(at: datetime | None, facts: dict[str, Any] | None) -> NodeObservation | None:
-    return None if at is None or facts is None else NodeObservation(at=at, **facts)
+    if at is None or facts is None:
+        return None
+    # A later release may have seen more than this one knows of.
+    known = {name: value for name, value in facts.items() if name in _FACTS}
+    return NodeObservation(at=at, **known)

@@ -1,12 +1,15 @@
 """Rows and values: the pieces that several tables share."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, RowMapping, or_
 
 from node_a.domain.money import Money
 from node_a.domain.plan import Plan
+
+# So many values an IN holds on either database.
+AT_ONCE: Final = 500
 
 
 def plan_of(row: RowMapping) -> Plan:

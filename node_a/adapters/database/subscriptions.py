@@ -1,20 +1,17 @@
 """Subscriptions and their grants in the database."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Final
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, case, func, select, update
 
 from node_a.adapters.database.engine import inserting
-from node_a.adapters.database.rows import plan_columns, plan_of
-from node_a.adapters.database.tables import grants, subscriptions
+from node_a.adapters.database.rows import AT_ONCE, plan_columns, plan_of
+from node_a.adapters.database.tables import accesses, grants, subscriptions
 from node_a.domain.customer import CustomerId
 from node_a.domain.grant import Grant, GrantId
 from node_a.domain.subscription import Subscription, SubscriptionId
-
-# So many values an IN holds on either database.
-_AT_ONCE: Final = 500
 
 
 def reminder_is_due(now: datetime) -> ColumnElement[bool]:
@@ -39,10 +36,27 @@ class SqlSubscriptions:
         owner = select(grants.c.subscription_id).where(grants.c.id == id).scalar_subquery()
         return self._one(subscriptions.c.id == owner)
 
+    def find_all(self, ids: Sequence[SubscriptionId]) -> Mapping[SubscriptionId, Subscription]:
+        rows: list[RowMapping] = []
+        its_grants: dict[SubscriptionId, list[Grant]] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            query = select(subscriptions).where(subscriptions.c.id.in_(some))
+            rows += self._connection.execute(query).mappings()
+            for row in self._connection.execute(_grants_in_order(grants.c.subscription_id.in_(some))).mappings():
+                its_grants.setdefault(SubscriptionId(row["subscription_id"]), []).append(_grant(row))
+        found = (_subscription(row, its_grants.get(SubscriptionId(row["id"]), ())) for row in rows)
+        return {one.id: one for one in found}
+
+    def of_secrets_before(self, secret_number: int, limit: int) -> Sequence[SubscriptionId]:
+        older = subscriptions.c.secret_number < secret_number
+        query = select(subscriptions.c.id).where(older).order_by(subscriptions.c.id).limit(limit)
+        return [SubscriptionId(id) for id in self._connection.scalars(query)]
+
     def granted_sources(self, sources: Sequence[str]) -> Set[str]:
         found: set[str] = set()
-        for start in range(0, len(sources), _AT_ONCE):
-            query = select(grants.c.source).where(grants.c.source.in_(sources[start : start + _AT_ONCE]))
+        for start in range(0, len(sources), AT_ONCE):
+            query = select(grants.c.source).where(grants.c.source.in_(sources[start : start + AT_ONCE]))
             found |= set(self._connection.scalars(query))
         return found
 
@@ -52,13 +66,24 @@ class SqlSubscriptions:
             "secret_number": subscription.secret_number,
             "rotation": subscription.rotation,
             "revision": subscription.revision,
+            "suspended": subscription.suspended,
+            "counted_from": subscription.counted_from,
             "remind_at": remind_at,
             "expire_at": expire_at,
         }
+        anew = subscriptions.c.counted_from.is_distinct_from(subscription.counted_from)
+        self._count_from_here(subscription.id, anew)
         statement = inserting(self._connection, subscriptions).values(id=subscription.id, **values)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+        used = case((anew, 0), else_=subscriptions.c.used)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={**values, "used": used}))
         for grant in subscription.grants:
             self._save_grant(subscription.id, grant)
+
+    def _count_from_here(self, id: SubscriptionId, if_: ColumnElement[bool]) -> None:
+        """What the nodes have counted so far was before this traffic period."""
+        its = select(subscriptions.c.id).where(subscriptions.c.id == id, if_)
+        here = update(accesses).where(accesses.c.subscription_id.in_(its))
+        self._connection.execute(here.values(counter_at_start=func.coalesce(accesses.c.counter, 0)))
 
     def revise(self, id: SubscriptionId, revision: int) -> None:
         behind = and_(subscriptions.c.id == id, subscriptions.c.revision < revision)
@@ -89,18 +114,25 @@ class SqlSubscriptions:
         row = self._connection.execute(select(subscriptions).where(condition)).mappings().one_or_none()
         if row is None:
             return None
-        query = (
-            select(grants).where(grants.c.subscription_id == row["id"]).order_by(grants.c.starts_at, grants.c.ends_at)
-        )
-        its_grants = tuple(_grant(grant) for grant in self._connection.execute(query).mappings())
-        return Subscription(
-            id=SubscriptionId(row["id"]),
-            customer_id=CustomerId(row["customer_id"]),
-            secret_number=row["secret_number"],
-            grants=its_grants,
-            rotation=row["rotation"],
-            revision=row["revision"],
-        )
+        query = _grants_in_order(grants.c.subscription_id == row["id"])
+        return _subscription(row, [_grant(grant) for grant in self._connection.execute(query).mappings()])
+
+
+def _grants_in_order(condition: ColumnElement[bool]) -> Select[Any]:
+    return select(grants).where(condition).order_by(grants.c.starts_at, grants.c.ends_at)
+
+
+def _subscription(row: RowMapping, its_grants: Iterable[Grant]) -> Subscription:
+    return Subscription(
+        id=SubscriptionId(row["id"]),
+        customer_id=CustomerId(row["customer_id"]),
+        secret_number=row["secret_number"],
+        grants=tuple(its_grants),
+        rotation=row["rotation"],
+        revision=row["revision"],
+        suspended=row["suspended"],
+        counted_from=row["counted_from"],
+    )
 
 
 def _grant(row: RowMapping) -> Grant:

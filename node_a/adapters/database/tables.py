@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    false,
 )
 
 from node_a.adapters.database.engine import UtcDateTime
@@ -71,6 +72,8 @@ payments = Table(
     Column("received_minor_units", BigInteger),
     Column("received_currency", String(3)),
     Column("receipt_to", String(254)),
+    # By whoever held the subscription link: their e-mail is nothing that the customer may see.
+    Column("by_link", Boolean, nullable=False, server_default=false()),
     Column("checks", Integer, nullable=False),
     Column("failing_since", UtcDateTime),
     Column("attention", String(128)),
@@ -87,6 +90,10 @@ subscriptions = Table(
     Column("secret_number", Integer, nullable=False),
     Column("rotation", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("suspended", Boolean, nullable=False, server_default=false()),
+    Column("counted_from", UtcDateTime),
+    # Bytes since then.
+    Column("used", BigInteger, nullable=False, server_default="0"),
     Column("remind_at", UtcDateTime),
     Column("expire_at", UtcDateTime),
 )
@@ -132,7 +139,12 @@ accesses = Table(
     Column("applied_revision", Integer, nullable=False),
     Column("applied_rotation", Integer),
     Column("applied_until", UtcDateTime),
+    # The node's counter of its traffic: when it was last read, and at the start of the traffic period.
+    Column("counter", BigInteger),
+    Column("counter_at_start", BigInteger, nullable=False, server_default="0"),
+    Column("used_at", UtcDateTime),
     Column("due_at", UtcDateTime),
+    Column("urgency", Integer, nullable=False, server_default="0"),
     # Since when the node does not hold what it should, whatever was tried; NULL when it does.
     Column("behind_since", UtcDateTime),
     Column("attempts", Integer, nullable=False),
@@ -154,6 +166,28 @@ nodes = Table(
     Column("code", String(16), primary_key=True),
     Column("observed_at", UtcDateTime),
     Column("observation", JSON),
+    Column("state", String(16)),
+    Column("health", JSON),
+    Column("audit", JSON),
+)
+
+# Bytes by the hour (`hours` 1), and by the day (24) where it is long ago.
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("hours", Integer, primary_key=True, autoincrement=False),
+    Column("starts_at", UtcDateTime, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+# When a customer took new keys.
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("rotation", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 messages = Table(
@@ -231,6 +265,11 @@ WAITING_INDEXES: Final = (
     _index_of_the_waiting(subscriptions.c.remind_at, subscriptions.c.remind_at.is_not(None)),
     _index_of_the_waiting(subscriptions.c.expire_at, subscriptions.c.expire_at.is_not(None)),
     _index_of_the_waiting(accesses.c.due_at, accesses.c.due_at.is_not(None)),
+    # Each keeper has its own queue, the urgent first.
+    _index_of_the_waiting(
+        accesses.c.node, accesses.c.due_at.is_not(None), accesses.c.protocol, accesses.c.urgency, accesses.c.due_at
+    ),
+    _index_of_the_waiting(traffic.c.starts_at, traffic.c.hours == 1),
     # Behind a gate that opens only one is tried: whether somebody is at it already is asked for each that is due.
     _index_of_the_waiting(accesses.c.leased_until, accesses.c.leased_until.is_not(None)),
     _index_of_the_waiting(messages.c.priority, messages.c.finished_at.is_(None), messages.c.due),

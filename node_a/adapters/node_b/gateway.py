@@ -12,7 +12,7 @@ from node_a.adapters.node_b.connection import PATIENCE, bounded, open_client
 from node_a.adapters.node_b.marzban import Marzban
 from node_a.adapters.node_b.payloads import SystemState
 from node_a.application.ports import Clock
-from node_a.domain.access import WantedAccess
+from node_a.domain.access import HeldAccess, HeldPage, WantedAccess
 from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import NodeObservation, Protocol
 from shared.agent_contract import AgentStatus
@@ -84,6 +84,26 @@ class NodeB:
             case Protocol.SHADOWSOCKS:
                 async with bounded("agent", self._patience):
                     await self._agent.apply(wanted)
+
+    async def held(self, protocol: Protocol, after: str | None) -> HeldPage:
+        """What the node holds of one protocol, a hundred at a time. Raises NodeUnavailable."""
+        match protocol:
+            case Protocol.VLESS:
+                async with bounded("panel", self._patience):
+                    return await self._panel.held(after)
+            case Protocol.SHADOWSOCKS:
+                async with bounded("agent", self._patience):
+                    return await self._agent.held(after)
+
+    async def remove_user(self, protocol: Protocol, held: HeldAccess) -> None:
+        """Remove a user of ours that no subscription has. Raises NodeUnavailable and NodeRefused."""
+        match protocol:
+            case Protocol.VLESS:
+                async with bounded("panel", self._patience):
+                    await self._panel.remove_user(held.user_name)
+            case Protocol.SHADOWSOCKS:
+                async with bounded("agent", self._patience):
+                    await self._agent.remove_user(held.user_name, held.revision or 1)
 
     async def observe(self) -> NodeObservation:
         """How both parts are now; what could not be had is None, and `problem` says why. Never raises for a dead node.

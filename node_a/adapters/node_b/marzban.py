@@ -11,17 +11,19 @@ from pydantic import BaseModel, ValidationError
 from node_a.adapters.node_b.connection import BrokenOff, bounded, repeated_once, send
 from node_a.adapters.node_b.payloads import (
     CoreState,
+    HeldUsers,
     SeenUsers,
     SystemState,
     Token,
     UserHeld,
     UserWanted,
     checked_name,
+    held_access,
     user_wanted,
 )
 from node_a.adapters.node_b.tokens import SharedToken
 from node_a.application.ports import Clock
-from node_a.domain.access import WantedAccess
+from node_a.domain.access import HeldPage, WantedAccess
 from node_a.domain.errors import NodeRefused, NodeUnavailable
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -58,6 +60,16 @@ class Marzban:
             _compare(name, body, held, self._clock())
         else:
             await repeated_once(lambda: self._remove(name))
+
+    async def held(self, after: str | None) -> HeldPage:
+        """`after`: how many were on the pages before."""
+        offset = int(after or 0)
+        page = _parsed(HeldUsers, await self._call("GET", "/api/users", params={"offset": offset, "limit": _PAGE}))
+        following = offset + _PAGE
+        return HeldPage([held_access(user) for user in page.users], str(following) if following < page.total else None)
+
+    async def remove_user(self, name: str) -> None:
+        await repeated_once(lambda: self._remove(name))
 
     async def core_started(self) -> bool:
         """Whether the panel's Xray runs. For 0.2 s after a bad start this is not true (FACTS)."""

@@ -76,7 +76,7 @@ def test_from_the_request_on_keys_go_nothing_is_bought_and_no_letter_comes(shop:
     assert Activity.DELIVER in shop.agenda.due(shop.now)
     shop.works()
 
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
     assert ANNA.id not in {customer for customer, _ in shop.messenger.sent}
 
 
@@ -108,7 +108,7 @@ def test_the_customer_goes_when_no_node_holds_anything_and_not_before(shop: Shop
     shop.works()
 
     assert standing(shop) is None
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
     assert Activity.ERASE not in shop.agenda.due(shop.now + DAY)
 
 
@@ -149,7 +149,7 @@ def test_another_customers_traces_stay(shop: ShopUnderTest) -> None:
     is_erased(shop)
 
     assert shop.payment(payment).customer_id == other
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
     with shop.ledger() as ledger:
         assert ledger.customers.find(other) is not None
         assert ledger.subscriptions.of_customer(other) is not None
@@ -368,7 +368,7 @@ def test_work_in_flight_whose_customer_is_gone_ends_quietly(shop: ShopUnderTest)
     assert shop.messenger.sent == []
     for access in accesses:
         asyncio.run(shop.provide_access(access))
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
 
 
 def test_a_message_that_reaches_nobody_while_its_customer_goes_revives_nobody(shop: ShopUnderTest) -> None:

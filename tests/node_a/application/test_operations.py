@@ -187,13 +187,13 @@ def test_without_an_address_for_the_receipt_nothing_is_paid_back(operations: Ope
 def test_a_ban_takes_every_key_and_is_recorded(operations: Operations) -> None:
     shop, instruction = operations.shop, operations.says("shared the key with a whole town")
     shop.buys_and_gets()
-    assert shop.node.held
+    assert shop.node.holds
     revision = shop.subscription().revision
 
     assert operations.ban(instruction, ANNA.id).result is Result.BANNED
     shop.works()
 
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
     assert shop.subscription().revision == revision + 1  # or an older order that comes late would bring them back
     assert standing(operations, ANNA.id) is Standing.BANNED
     act = operations.recorded(instruction)
@@ -223,7 +223,7 @@ def test_keys_that_were_on_their_way_are_not_sent_to_a_banned_customer(operation
 def test_a_ban_that_is_lifted_brings_the_same_keys_back_for_the_days_that_are_left(operations: Operations) -> None:
     shop = operations.shop
     shop.buys_and_gets()
-    held = {wanted.id: (wanted.credential, wanted.ends_at) for wanted in shop.node.held.values()}
+    held = {wanted.id: (wanted.credential, wanted.ends_at) for wanted in shop.node.holds.values()}
     operations.ban(operations.says(), ANNA.id)
     shop.works()
     shop.passes(DAY)
@@ -231,7 +231,7 @@ def test_a_ban_that_is_lifted_brings_the_same_keys_back_for_the_days_that_are_le
     assert operations.unban(operations.says(), ANNA.id) == Answered(Result.UNBANNED, "0")
     shop.works()
 
-    assert {wanted.id: (wanted.credential, wanted.ends_at) for wanted in shop.node.held.values()} == held
+    assert {wanted.id: (wanted.credential, wanted.ends_at) for wanted in shop.node.holds.values()} == held
     shop.passes(26 * DAY)
     shop.works()
     assert shop.letters()[-1] == "EndsSoon"
@@ -243,7 +243,7 @@ def test_a_ban_lifted_before_the_node_heard_of_it_loses_no_key(operations: Opera
     operations.ban(operations.says(), ANNA.id)
     operations.unban(operations.says(), ANNA.id)
     shop.works()
-    assert {id.protocol for id in shop.node.held} == set(Protocol)
+    assert {id.protocol for id in shop.node.holds} == set(Protocol)
 
 
 def test_keys_that_a_ban_kept_back_come_when_it_is_lifted(operations: Operations) -> None:
@@ -272,7 +272,7 @@ def test_a_ban_lifted_after_the_days_ran_out_brings_no_key_back(operations: Oper
     shop.passes(31 * DAY)
     operations.unban(operations.says(), ANNA.id)
     shop.works()
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
 
 
 def test_days_paid_for_during_a_ban_are_given_when_it_is_lifted(operations: Operations) -> None:
@@ -290,7 +290,7 @@ def test_days_paid_for_during_a_ban_are_given_when_it_is_lifted(operations: Oper
     shop.works()
 
     assert shop.subscription().ends_at == NOW + 31 * DAY
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
 
 
 def test_a_redelivered_ban_does_not_ban_again_whoever_was_forgiven(operations: Operations) -> None:

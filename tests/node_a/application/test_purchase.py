@@ -32,8 +32,8 @@ def test_a_paid_payment_becomes_days_keys_and_one_message(shop: ShopUnderTest) -
     assert shop.works() == []
 
     assert shop.subscription().ends_at == NOW + 30 * DAY
-    assert {wanted.id.protocol for wanted in shop.node.held.values()} == set(Protocol)
-    assert {wanted.ends_at for wanted in shop.node.held.values()} == {NOW + 30 * DAY}
+    assert {wanted.id.protocol for wanted in shop.node.holds.values()} == set(Protocol)
+    assert {wanted.ends_at for wanted in shop.node.holds.values()} == {NOW + 30 * DAY}
     [(customer, letter)] = shop.messenger.sent
     assert customer == ANNA.id
     assert "vless://" in letter.html
@@ -370,7 +370,7 @@ def test_when_a_gate_opens_one_tries_and_the_others_wait_for_it(shop: ShopUnderT
     for _ in range(2):
         shop.passes(timedelta(minutes=1))
         shop.provides()
-    assert len(shop.node.held) == 5 * len(Protocol)
+    assert len(shop.node.holds) == 5 * len(Protocol)
 
 
 def test_nobody_else_tries_while_one_is_trying_a_gate(shop: ShopUnderTest) -> None:
@@ -409,8 +409,8 @@ def test_a_node_that_is_ahead_of_a_restored_database_is_overtaken(shop: ShopUnde
     shop.works()
 
     assert shop.subscription().revision == 8
-    assert {wanted.revision for wanted in shop.node.held.values()} == {8}
-    assert len(shop.node.held) == 2
+    assert {wanted.revision for wanted in shop.node.holds.values()} == {8}
+    assert len(shop.node.holds) == 2
 
 
 def test_a_node_that_refuses_is_tried_again_ever_more_rarely(shop: ShopUnderTest) -> None:
@@ -431,7 +431,7 @@ def test_a_renewal_says_so_on_the_node_and_in_the_chat(shop: ShopUnderTest) -> N
     shop.buys_and_gets()
 
     assert shop.subscription().ends_at == NOW + 60 * DAY
-    assert {wanted.ends_at for wanted in shop.node.held.values()} == {NOW + 60 * DAY}
+    assert {wanted.ends_at for wanted in shop.node.holds.values()} == {NOW + 60 * DAY}
     assert shop.letters() == ["KeysReady", "KeysReady"]
 
 
@@ -481,7 +481,7 @@ def test_a_renewal_while_the_node_is_being_told_is_told_after_it(shop: ShopUnder
     shop.provides()
     shop.works()
 
-    assert {wanted.ends_at for wanted in shop.node.held.values()} == {NOW + 390 * DAY}
+    assert {wanted.ends_at for wanted in shop.node.holds.values()} == {NOW + 390 * DAY}
     with shop.ledger() as ledger:
         assert ledger.accesses.progress(shop.subscription().id, shop.now).is_complete
 
@@ -554,7 +554,7 @@ def test_a_nearing_end_is_told_twice_and_the_end_once(shop: ShopUnderTest) -> No
         shop.works()
 
     assert shop.letters() == ["EndsSoon", "EndsSoon", "Ended"]
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
     with shop.ledger() as ledger:
         assert ledger.accesses.of_subscription(shop.subscription().id) == []
 
@@ -587,11 +587,11 @@ def test_an_expiry_that_a_renewal_overtook_ends_nothing_and_comes_at_the_new_end
     shop.remind_customer(due)
     shop.works()
 
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
     assert shop.subscription().is_active(shop.now)
     shop.passes(30 * DAY)
     shop.works()
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
 
 
 def test_a_message_that_came_too_late_is_not_sent_any_more(shop: ShopUnderTest) -> None:
@@ -611,14 +611,14 @@ def test_a_message_that_came_too_late_is_not_sent_any_more(shop: ShopUnderTest) 
 
 def test_an_expired_customer_gets_the_very_same_keys_back(shop: ShopUnderTest) -> None:
     shop.buys_and_gets()
-    before = {wanted.credential for wanted in shop.node.held.values()}
+    before = {wanted.credential for wanted in shop.node.holds.values()}
     shop.passes(31 * DAY)
     shop.works()
-    assert shop.node.held == {}
+    assert shop.node.holds == {}
 
     shop.buys_and_gets()
 
-    assert {wanted.credential for wanted in shop.node.held.values()} == before
+    assert {wanted.credential for wanted in shop.node.holds.values()} == before
     assert shop.subscription().ends_at == shop.now + 30 * DAY
 
 
@@ -637,7 +637,7 @@ def test_a_purchase_during_removal_brings_the_access_back(shop: ShopUnderTest) -
     shop.passes(timedelta(seconds=1))
     shop.works()
 
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
 
 
 def test_registering_twice_is_one_customer_in_the_latest_language(shop: ShopUnderTest) -> None:

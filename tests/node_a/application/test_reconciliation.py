@@ -93,7 +93,7 @@ def test_yesterdays_database_gets_todays_purchases_back_each_once(tmp_path: Path
     assert sorted(grant.source for grant in boris.grants) == sorted(payment.source for payment in newcomers)
     given = sum((grant.ends_at - grant.starts_at for grant in boris.grants), timedelta(0))
     assert given == 2 * MONTH.period
-    held = {(held.id.subscription_id, held.id.protocol): held.ends_at for held in shop.node.held.values()}
+    held = {(held.id.subscription_id, held.id.protocol): held.ends_at for held in shop.node.holds.values()}
     for subscription in (shop.subscription(), boris):
         assert {held[subscription.id, protocol] for protocol in Protocol} == {subscription.ends_at}
     keys = [customer for customer, letter in shop.messenger.sent if letter.html.startswith("KeysReady")]

@@ -48,7 +48,7 @@ def test_a_full_refund_ends_the_subscription_now(shop: ShopUnderTest) -> None:
     assert shop.subscription().ends_at == shop.now  # what was used stays used
     assert "refunded" in messages_to(shop, ANNA.id)
     shop.works()
-    assert not shop.node.held
+    assert not shop.node.holds
 
 
 def test_a_partial_refund_takes_whole_days_in_proportion(shop: ShopUnderTest) -> None:
@@ -59,7 +59,7 @@ def test_a_partial_refund_takes_whole_days_in_proportion(shop: ShopUnderTest) ->
 
     assert shop.subscription().ends_at == NOW + timedelta(days=15)
     shop.works()
-    assert {held.ends_at for held in shop.node.held.values()} == {NOW + timedelta(days=15)}
+    assert {held.ends_at for held in shop.node.holds.values()} == {NOW + timedelta(days=15)}
 
 
 def test_later_grants_move_up_so_that_no_gap_opens(shop: ShopUnderTest) -> None:

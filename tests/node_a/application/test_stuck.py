@@ -251,7 +251,7 @@ def test_a_node_is_tried_again_at_once_behind_an_open_gate(operations: Operation
     assert operations.retry(operations.says(), NODE) == Answered(Result.RETRIED, "4")
     shop.provides()
 
-    assert len(shop.node.held) == 4
+    assert len(shop.node.holds) == 4
     assert not operations.stuck()
 
 

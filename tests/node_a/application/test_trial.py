@@ -55,8 +55,8 @@ def test_a_trial_gives_its_days_and_the_keys_come_by_themselves(shop: ShopUnderT
 
     assert shop.subscription().ends_at == NOW + 3 * DAY
     assert shop.subscription().plan_at(NOW) == TRIAL
-    assert {wanted.traffic_limit for wanted in shop.node.held.values()} == {TRIAL.traffic_limit}
-    assert len(shop.node.held) == 2
+    assert {wanted.traffic_limit for wanted in shop.node.holds.values()} == {TRIAL.traffic_limit}
+    assert len(shop.node.holds) == 2
     assert shop.letters() == ["KeysReady"]
 
 

@@ -108,7 +108,7 @@ async def test_a_yes_that_telegram_delivers_again_deletes_no_later_purchase(chat
 
     assert (await chat.newest())["text"].startswith("Этот вопрос слишком старый, ничего не удалено")
     assert anna(chat) == ANNA
-    assert len(chat.shop.node.held) == 2
+    assert len(chat.shop.node.holds) == 2
 
 
 async def says_yes(chat: Chat, question: dict[str, Any], date: int) -> None:

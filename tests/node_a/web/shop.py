@@ -13,7 +13,7 @@ from uuid import UUID
 from flask import Flask
 from flask.testing import FlaskClient
 
-from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView
+from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView, TrafficView
 from node_a.domain.customer import Customer, CustomerId, Language, Standing
 from node_a.domain.errors import ReceiptAddressNeeded, TrialRefused, UnknownPayment, UnknownPlan, UnknownSubscription
 from node_a.domain.keys import Key
@@ -22,8 +22,9 @@ from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.payment import Payment, PaymentId, PaymentState, Shop
 from node_a.domain.plan import Plan
 from node_a.domain.receipt import receipt_address
-from node_a.domain.subscription import SubscriptionState
+from node_a.domain.subscription import SubscriptionId, SubscriptionState
 from node_a.web import Web, create_app
+from tests.builders import a_node
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOT_TOKEN = "42:TEST"
@@ -68,15 +69,21 @@ def a_subscription(
     active = days > 0
     labels = {"vless": "🇩🇪 Германия 1 · VLESS", "ss": "🇩🇪 Германия 1 · Shadowsocks"}
     labelled = [
-        LabelledKey(labels[link.split(":")[0]], Key(NodeCode("de1"), Protocol.VLESS, link)) for link in keys if active
+        LabelledKey(labels[link.split(":")[0]], Key(NodeCode("de1"), Protocol.VLESS, link), a_node(), "a fake one")
+        for link in keys
+        if active
     ]
     return SubscriptionView(
+        id=SubscriptionId(UUID(int=5)),
+        revision=1,
         state=SubscriptionState.ACTIVE if active else SubscriptionState.EXPIRED,
         ends_at=NOW + timedelta(days=days),
+        keys_until=NOW + timedelta(days=days),
         days_left=max(days, 0),
         plan=PLANS["month"] if active else None,
         keys=labelled,
         preparing=preparing,
+        traffic=TrafficView(used=1_500_000_000, limit=None, until=NOW + timedelta(days=days)) if active else None,
         link=f"http://shop.test/sub/{LINK_TOKEN}",
     )
 

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from node_a.application.overview import LabelledKey, SubscriptionView
+from node_a.application.overview import LabelledKey, SubscriptionView, TrafficView
 from node_a.application.statistics import ServerView
 from node_a.domain.keys import Key, key_link
 from node_a.domain.money import Money
 from node_a.domain.node import NodeObservation, Protocol
 from node_a.domain.refund import Refund, RefundId, RefundState
-from node_a.domain.subscription import SubscriptionState
+from node_a.domain.subscription import SubscriptionId, SubscriptionState
 from tests.builders import DAY, MONTH, NOW, a_node, a_payment
 
 LINK = "https://shop.example.org/sub/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -21,17 +21,21 @@ def a_key(number: int = 1) -> LabelledKey:
     node = a_node(f"de{number}")
     label = f"🇩🇪 Германия & Ко <{number}> · VLESS"
     link = key_link(node, Protocol.VLESS, "11111111-2222-4333-8444-555555555555", label)
-    return LabelledKey(label, Key(node.code, Protocol.VLESS, link))
+    return LabelledKey(label, Key(node.code, Protocol.VLESS, link), node, "11111111-2222-4333-8444-555555555555")
 
 
 def a_view(**changes: Any) -> SubscriptionView:
     view = SubscriptionView(
+        id=SubscriptionId(UUID(int=5)),
+        revision=1,
         state=SubscriptionState.ACTIVE,
         ends_at=NOW + 30 * DAY,
+        keys_until=NOW + 30 * DAY,
         days_left=30,
         plan=MONTH,
         keys=[a_key()],
         preparing=0,
+        traffic=TrafficView(used=1_500_000_000, limit=None, until=NOW + 30 * DAY),
         link=LINK,
     )
     return replace(view, **changes)

@@ -47,8 +47,8 @@ async def test_two_workers_settle_provide_and_deliver_each_thing_once(shop: Shop
 
     assert Counter(customer for customer, _ in shop.messenger.sent) == Counter(CUSTOMERS)
     assert set(shop.letters()) == {"KeysReady"}
-    assert Counter(wanted.id for wanted in shop.node.applied) == Counter(list(shop.node.held))
-    assert len(shop.node.held) == 2 * len(CUSTOMERS)
+    assert Counter(wanted.id for wanted in shop.node.applied) == Counter(list(shop.node.holds))
+    assert len(shop.node.holds) == 2 * len(CUSTOMERS)
     assert shop.provider.finds == len(CUSTOMERS)
 
 
@@ -61,7 +61,7 @@ async def test_two_workers_try_a_node_that_was_dead_once_when_its_gate_opens(sho
     shop.node.fails_with = {Protocol.VLESS: NodeUnavailable("down")}
 
     async with two_workers(shop):
-        await until_in_thread(lambda: len(shop.node.held) == len(CUSTOMERS))
+        await until_in_thread(lambda: len(shop.node.holds) == len(CUSTOMERS))
 
     tried = [wanted for wanted in shop.node.applied if wanted.id.protocol is Protocol.VLESS]
     assert len(tried) == 1

@@ -65,7 +65,7 @@ async def test_a_purchase_is_noticed_by_its_commit_alone_and_runs_to_the_keys(sh
     stopping.set()
     await running
 
-    assert len(shop.node.held) == 2
+    assert len(shop.node.holds) == 2
 
 
 async def test_what_becomes_due_by_time_alone_is_noticed_by_the_tick(shop: ShopUnderTest) -> None:
@@ -76,7 +76,7 @@ async def test_what_becomes_due_by_time_alone_is_noticed_by_the_tick(shop: ShopU
     shop.passes(27 * DAY)
     await until_in_thread(lambda: "EndsSoon" in shop.letters())
     shop.passes(3 * DAY)
-    await until_in_thread(lambda: "Ended" in shop.letters() and not shop.node.held)
+    await until_in_thread(lambda: "Ended" in shop.letters() and not shop.node.holds)
     stopping.set()
     await running
 

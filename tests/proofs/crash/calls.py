@@ -10,9 +10,9 @@ from typing import NoReturn, TypeVar
 
 from node_a.adapters.database.ledger import Database
 from node_a.application.ports import Ledger, Letter, ListedPayment, Messenger, NodeGateway, PaymentProvider
-from node_a.domain.access import WantedAccess
+from node_a.domain.access import HeldAccess, HeldPage, WantedAccess
 from node_a.domain.customer import CustomerId
-from node_a.domain.node import NodeObservation
+from node_a.domain.node import NodeObservation, Protocol
 from node_a.domain.payment import Outcome, Payment
 from node_a.domain.refund import Refund, RefundOutcome
 from tests.proofs.crash.job import CrashPoint, Moment
@@ -94,6 +94,14 @@ class MortalNode:
     async def apply(self, wanted: WantedAccess) -> None:
         with self.calls.call(f"apply {wanted.id.protocol}"):
             await self.inner.apply(wanted)
+
+    async def held(self, protocol: Protocol, after: str | None) -> HeldPage:
+        with self.calls.call(f"held {protocol}"):
+            return await self.inner.held(protocol, after)
+
+    async def remove_user(self, protocol: Protocol, held: HeldAccess) -> None:
+        with self.calls.call(f"remove {protocol}"):
+            await self.inner.remove_user(protocol, held)
 
     async def observe(self) -> NodeObservation:
         return await self.inner.observe()

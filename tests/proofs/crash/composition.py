@@ -138,7 +138,7 @@ def _composed(
                 chance=_no_chance,
             ),
             remind=RemindCustomer(**timed),
-            expire=ExpireSubscription(**timed),
+            expire=ExpireSubscription(**timed, nodes=[NODE]),
             erase=EraseCustomer(**writes),
             jobs={},  # nothing of a purchase waits for one
             ledger=writing,

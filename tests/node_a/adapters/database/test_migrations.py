@@ -83,7 +83,8 @@ def test_a_migration_that_leaves_rows_pointing_nowhere_changes_nothing(engine: E
     raw = engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("PRAGMA foreign_keys = OFF")
-    cursor.execute("INSERT INTO subscriptions VALUES ('00', 1, 1, 0, 0, NULL, NULL)")
+    columns = "id, customer_id, secret_number, rotation, revision"
+    cursor.execute(f"INSERT INTO subscriptions ({columns}) VALUES ('00', 1, 1, 0, 0)")
     cursor.close()
     raw.invalidate()
 
