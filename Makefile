@@ -13,12 +13,17 @@ INSTALLED_FOR_TESTS := $(VENV)/installed-for-tests-$(call checksum,tests/require
 INSTALLED_BY_NPM := $(BROWSER)/node_modules/.installed-$(call checksum,$(BROWSER)/package-lock.json)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
 
+# Programs of the apps' world, for tests. Their names say the version, so that another one is built anew.
+TOOLS := var/tools
+BUILT_SING_BOX := $(TOOLS)/sing-box-1.14.1
+BUILT_XRAY := $(TOOLS)/xray-26.3.27
+
 CHECKS := var/checks
 # A check that cannot run says why; with NO_SKIPS=1 (as in CI) that is a failure.
 skip = echo "skipped: $(1)" | tee -a $(CHECKS)/skipped; test -z "$$NO_SKIPS"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke torture test proofs lint format types lock clean ruff imports mypy tsc pytest
+.PHONY: help demo smoke torture test proofs programs lint format types lock clean ruff imports mypy tsc pytest
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -51,6 +56,8 @@ test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; n
 proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, nights of kills, on both databases; a quarter of an hour
 	@$(BIN)/pytest -n 2 --dist loadfile -m proof tests/proofs/test_a_hundred_purchases.py tests
 
+programs: $(BUILT_SING_BOX) $(BUILT_XRAY) ## build sing-box and Xray, for tests of what apps are sent; needs Go 1.26
+
 lint: ruff imports ## ruff, and who may import whom
 
 types: mypy tsc ## mypy --strict, and tsc over our JavaScript
@@ -68,7 +75,7 @@ lock: ## make both lock files anew from pyproject.toml; UPGRADE=--upgrade takes 
 	$$compile --group pyproject.toml:test --constraints requirements.lock --output-file tests/requirements.lock
 
 clean: ## remove what can be made again; the demo's state in var/demo stays
-	@rm -rf $(VENV) $(CHECKS) var/uv $(BROWSER)/node_modules .coverage .coverage.* \
+	@rm -rf $(VENV) $(CHECKS) $(TOOLS) var/uv $(BROWSER)/node_modules .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -94,6 +101,22 @@ $(INSTALLED_FOR_TESTS): $(INSTALLED)
 	@rm -f $(VENV)/installed-for-tests-*
 	@$(PIP_INSTALL) --requirement tests/requirements.lock
 	@touch $@
+
+# --- the programs ---
+
+# Xray numbers its releases by date, its modules by v1 and that date.
+$(BUILT_SING_BOX):
+	$(call go_install,-tags with_utls github.com/sagernet/sing-box/cmd/sing-box@v1.14.1,sing-box)
+
+$(BUILT_XRAY):
+	$(call go_install,github.com/xtls/xray-core/main@v1.260327.0,main)
+
+define go_install
+	@command -v go >/dev/null || { echo "Go is not installed: 1.26 or newer is needed to build $(@F)" >&2; exit 1; }
+	@echo "Building $(@F) (once, a few minutes) …"
+	@GOBIN=$(abspath $(TOOLS)/new) CGO_ENABLED=0 go install $(1)
+	@mv $(TOOLS)/new/$(2) $@
+endef
 
 # --- the single checks ---
 

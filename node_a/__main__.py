@@ -1,4 +1,4 @@
-"""`python -m node_a bot | web | worker | all | migrate | check | reconcile | migration NAME`."""
+"""`python -m node_a bot | web | worker | all | migrate | check | reconcile | rotate-secret | migration NAME`."""
 
 import argparse
 import os
@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": "bring the database to this release's shape",
     "check": "say what is wrong with the settings, the plans and the database",
     "reconcile": "compare the provider's lists of payments and refunds with our grants, and put right what is missing",
+    "rotate-secret": "give everybody keys from the newest of KEY_SECRETS, so that the older ones can be removed",
     "migration": "for maintainers: write the migration NAME, from what changed in tables.py",
 }
 # It may go away by itself: whoever started the process may do so again.
@@ -29,10 +30,13 @@ NOT_NOW = 1
 NEEDS_A_PERSON = 3
 # A provider does not remember everything: what it has forgotten would look as if nobody had paid it.
 MOST_DAYS = 365
+# `rotate-secret` says after so many subscriptions how far it is.
+BATCH = 100
+MOST_AT_ONCE = 10_000
 
 
 def main() -> int:
-    commands = "\n".join(f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items())
+    commands = "\n".join(f"  {name:<14} {purpose}" for name, purpose in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m node_a",
         description="Node A of QentVPN.",
@@ -44,14 +48,19 @@ def main() -> int:
     parser.add_argument(
         "--days", type=int, default=RECONCILED_DAYS, help=f"how far back `reconcile` looks (default: {RECONCILED_DAYS})"
     )
+    parser.add_argument(
+        "--batch", type=int, default=BATCH, help=f"how many subscriptions `rotate-secret` moves at a time ({BATCH})"
+    )
     given = parser.parse_args()
     if not 1 <= given.days <= MOST_DAYS:
         parser.error(f"--days must be 1 to {MOST_DAYS}")
+    if not 1 <= given.batch <= MOST_AT_ONCE:
+        parser.error(f"--batch must be 1 to {MOST_AT_ONCE}")
     if (given.command == "migration") != (given.name is not None):
         parser.error("`migration` needs a NAME, and nothing else takes one")
     if given.command == "migration":
         return _make_migration(given.name)
-    return _run(given.command, given.days)
+    return _run(given.command, given.days, given.batch)
 
 
 def _make_migration(name: str) -> int:
@@ -63,7 +72,7 @@ def _make_migration(name: str) -> int:
     return 0
 
 
-def _run(command: str, days: int) -> int:
+def _run(command: str, days: int, batch: int) -> int:
     try:
         settings = read_settings()
         logs.configure(
@@ -73,19 +82,56 @@ def _run(command: str, days: int) -> int:
         if command == "migrate":
             print(application.migrate())
             return 0
-        application.check(remember=command != "check")
+        # Moving to a secret that no other process knows would lock everybody out: it must not look as if one did.
+        application.check(remember=command not in {"check", "rotate-secret"})
     except ConfigurationProblems as problems:
         print(explain(problems), file=sys.stderr)
         return WRONG_SETTINGS
     except LedgerUnavailable as error:
         print(f"QentVPN cannot start now: {error}", file=sys.stderr)
         return NOT_NOW
+    return _done(command, application, days, batch)
+
+
+def _done(command: str, application: Application, days: int, batch: int) -> int:
     if command == "check":
-        print("Settings, plans and database are in order.")
-        return 0
+        return _say_all_is_well(application)
     if command == "reconcile":
         return _reconcile(application, days)
+    if command == "rotate-secret":
+        return _rotate_secret(application, batch)
     return _work(command, application)
+
+
+def _say_all_is_well(application: Application) -> int:
+    print("Settings, plans and database are in order.")
+    for number in application.idle_secrets():
+        print(f"No keys are made from KEY_SECRETS__{number} any more: it may be removed.")
+    return 0
+
+
+def _rotate_secret(application: Application, batch: int) -> int:
+    move, newest = application.move_to_newest_secret, application.ring.newest
+    try:
+        refusal = application.why_not_to_move_secrets()
+        if refusal is not None:
+            print(f"Nothing was done: {refusal}", file=sys.stderr)
+            return WRONG_SETTINGS
+        left, moved = move.left(), 0
+        print(
+            f"Subscriptions to move to KEY_SECRETS__{newest}: {left}. This can be stopped and repeated at any moment."
+        )
+        while some := move(batch):
+            moved += some
+            print(f"{moved} moved, {max(0, left - moved)} left", flush=True)
+    except LedgerUnavailable as error:
+        print(f"Not finished; what was moved stays so, and it can be repeated: {error}", file=sys.stderr)
+        return NOT_NOW
+    print(
+        f"All keys are made from KEY_SECRETS__{newest}. The worker brings them to the nodes and writes to each"
+        " customer; `python -m node_a check` says which secrets may be removed."
+    )
+    return 0
 
 
 def _reconcile(application: Application, days: int) -> int:

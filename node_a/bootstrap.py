@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from random import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import structlog
@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from node_a.adapters.database.agenda import SqlAgenda
 from node_a.adapters.database.engine import open_engine
-from node_a.adapters.database.key_checks import remember_secrets, wrong_secrets
+from node_a.adapters.database.key_checks import idle_secrets, is_remembered, remember_secrets, wrong_secrets
 from node_a.adapters.database.ledger import Database
 from node_a.adapters.database.migration import RowsPointNowhere, is_good_enough, is_later, migrate, revision_of
 from node_a.adapters.database.room import lacks_room
@@ -28,16 +28,23 @@ from node_a.adapters.plans import GIGABYTE, read_plans
 from node_a.adapters.threads import Threads
 from node_a.application.acts import PerformAct
 from node_a.application.alerts import TellOperators
+from node_a.application.audit import AuditNodes
 from node_a.application.banning import BanCustomer, UnbanCustomer
+from node_a.application.case import Diagnose
 from node_a.application.checkout import LastReceiptAddress, OpenPayment
 from node_a.application.delivery import DeliverMessage
 from node_a.application.erasure import EraseCustomer, RequestErasure
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
+from node_a.application.filling import PutNodesIntoEffect, hasten_filling
 from node_a.application.granting import GrantDays
 from node_a.application.jobs import RECONCILED_DAYS, Job, ensure_jobs
+from node_a.application.keeper_audit import AuditKeeper
+from node_a.application.limits import KeepToLimit
 from node_a.application.lookup import FindCustomer
 from node_a.application.notices import LookUpNotice
 from node_a.application.operations import GrantByHand, RefundByHand
+from node_a.application.orphans import RemoveOrphans
+from node_a.application.outages import RecordObservations
 from node_a.application.overview import (
     OpenSubscriptionLink,
     ShowOpenPayment,
@@ -50,11 +57,16 @@ from node_a.application.provisioning import ProvideAccess
 from node_a.application.reconciliation import ReconcileMoney, Reconciliation
 from node_a.application.refunding import ApplyRefunds, OpenRefund, SettleRefunds
 from node_a.application.registration import RegisterCustomer
+from node_a.application.renewal import RenewByLink, ShowRenewal
+from node_a.application.repair import RepairKeys
 from node_a.application.retrying import HandleMoney, RetryStuck
+from node_a.application.rotation import MoveToNewestSecret, OfferRotation, RotateKeys
 from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment
 from node_a.application.statistics import ObserveNodes, ShowServers
 from node_a.application.stuck import ListStuck, WatchStuck
+from node_a.application.traffic import CountTraffic, RollUpTraffic, ShowTraffic
 from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
+from node_a.application.upkeep import ProvideUpkeep
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.keys import KeyRing
@@ -63,8 +75,10 @@ from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, Shadow
 from node_a.domain.payment import Shop
 from node_a.domain.plan import Plan
 from node_a.settings import NodeSettings, Settings
+from node_a.wording.formats import MOSCOW
 from node_a.wording.wording import Wording
 from node_a.worker.desks import desks
+from node_a.worker.providing import UPKEEP_BUDGET
 from node_a.worker.worker import Worker
 from shared.environment import ConfigurationProblems
 from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
@@ -73,6 +87,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from telebot.async_telebot import AsyncTeleBot
 
+    from node_a.adapters.node_b import PublicAddress
     from node_a.adapters.telegram.messenger import TelegramMessenger
     from node_a.bot import Operations
 
@@ -174,7 +189,7 @@ class Application:
 
     @cached_property
     def wording(self) -> Wording:
-        return Wording(self.settings.shop_name, self.settings.support_contact)
+        return Wording(self.settings.shop_name, self.settings.support_contact, self.settings.telegram_link_url)
 
     # ── use cases ──
 
@@ -233,6 +248,35 @@ class Application:
         write = self.database.write
         return TakeTrial(write=write, offer=self.trial_offer, ring=self.ring, grant_days=self.grant_days, clock=now)
 
+    @cached_property
+    def offer_rotation(self) -> OfferRotation:
+        per_day = self.settings.rotations_per_day
+        return OfferRotation(read_ledger=self.database.read_ledger, per_day=per_day, clock=now)
+
+    @cached_property
+    def rotate_keys(self) -> RotateKeys:
+        per_day = self.settings.rotations_per_day
+        return RotateKeys(write=self.database.write, nodes=self.nodes, per_day=per_day, clock=now)
+
+    @cached_property
+    def move_to_newest_secret(self) -> MoveToNewestSecret:
+        reads, write = self.database.read_ledger, self.database.write
+        return MoveToNewestSecret(read_ledger=reads, write=write, ring=self.ring, nodes=self.nodes, clock=now)
+
+    @cached_property
+    def diagnose(self) -> Diagnose:
+        return Diagnose(
+            read_ledger=self.database.read_ledger,
+            view=self.view,
+            nodes=self.nodes,
+            per_day=self.settings.rotations_per_day,
+            clock=now,
+        )
+
+    @cached_property
+    def repair_keys(self) -> RepairKeys:
+        return RepairKeys(write=self.database.write, nodes=self.nodes, clock=now)
+
     # ── processes ──
 
     def web(self) -> None:
@@ -260,6 +304,10 @@ class Application:
                 take_trial=self.take_trial,
                 trial_available=self.trial_available,
                 request_erasure=RequestErasure(write=self.database.write, clock=now),
+                offer_rotation=self.offer_rotation,
+                rotate_keys=self.rotate_keys,
+                diagnose=self.diagnose,
+                repair_keys=self.repair_keys,
                 operations=self._operations(),
                 wording=self.wording,
                 messenger=messenger,
@@ -276,11 +324,43 @@ class Application:
             write, clock, new_ids = self.database.write, now, self.new_ids
             in_provider_thread = Threads("provider", PROVIDER_THREADS).run
             watch_stuck = WatchStuck(write=write, tell=self.tell_operators, clock=clock, new_ids=new_ids)
+            put_nodes_into_effect = PutNodesIntoEffect(ledger=ledger, nodes=self.nodes, clock=clock)
+            reading = self.threads.transaction(self.database.read)
+            providing: dict[str, Any] = {
+                "read_ledger": reading,
+                "ledger": ledger,
+                "nodes": gateways,
+                "ring": self.ring,
+                "clock": clock,
+                "new_ids": new_ids,
+                "chance": random,
+            }
+            read = self.threads.transaction(self.database.read)
+            audit_nodes = AuditNodes(
+                ledger=ledger,
+                audit_keeper=AuditKeeper(
+                    read=read,
+                    ledger=ledger,
+                    gateways=gateways,
+                    nodes=self.nodes,
+                    ring=self.ring,
+                    clock=clock,
+                    remove_orphans=RemoveOrphans(read=read, gateways=gateways, clock=clock),
+                ),
+                clock=clock,
+            )
+            keep_to_limit = KeepToLimit(nodes=self.nodes, clock=clock, new_ids=new_ids)
+            count_traffic = CountTraffic(ledger=ledger, nodes=gateways, keep_to_limit=keep_to_limit, clock=clock)
             jobs = {
                 Job.RECONCILE: lambda: in_provider_thread(self._reconcile_and_tell),
                 Job.WATCH_STUCK: lambda: self.threads.run(watch_stuck),
+                Job.AUDIT: lambda: self._audit_and_tell(audit_nodes),
+                Job.COUNT_TRAFFIC: lambda: self._count_and_tell(count_traffic),
+                Job.ROLL_UP_TRAFFIC: lambda: self.threads.run(RollUpTraffic(write=write, clock=clock)),
+                Job.FILL_NODES: lambda: self._fill_and_tell(put_nodes_into_effect),
             }
             await ledger(lambda books: ensure_jobs(books, clock()))
+            await ledger(lambda books: hasten_filling(books, self.nodes, clock()))
             agenda = SqlAgenda(self.engine)
             worker = Worker(
                 agenda=agenda,
@@ -302,11 +382,10 @@ class Application:
                         clock=clock,
                         chance=random,
                     ),
-                    provide=ProvideAccess(
-                        ledger=ledger, nodes=gateways, ring=self.ring, clock=clock, new_ids=new_ids, chance=random
-                    ),
+                    provide=ProvideAccess(**providing),
+                    keep_up=ProvideUpkeep(**providing, budget=UPKEEP_BUDGET),
                     deliver=DeliverMessage(
-                        read_ledger=self.threads.transaction(self.database.read),
+                        read_ledger=reading,
                         ledger=ledger,
                         messenger=messenger,
                         compose=self.wording.compose,
@@ -323,7 +402,12 @@ class Application:
                     in_thread=self.threads.run,
                     clock=clock,
                 ),
-                observe=ObserveNodes(ledger=ledger, nodes=gateways),
+                observe=ObserveNodes(
+                    ledger=ledger,
+                    nodes=gateways,
+                    record=RecordObservations(nodes=self.nodes, tell=self.tell_operators),
+                    clock=clock,
+                ),
                 in_thread=self.threads.run,
                 clock=clock,
             )
@@ -345,6 +429,15 @@ class Application:
         LedgerUnavailable."""
         return self.reconcile_money(now() - timedelta(days=days))
 
+    async def _fill_and_tell(self, put_nodes_into_effect: PutNodesIntoEffect) -> None:
+        filling = await put_nodes_into_effect()
+        if filling.added or filling.removed:
+            log.info("nodes are put into effect", added=dict(filling.added), removed=dict(filling.removed))
+
+    async def _count_and_tell(self, count_traffic: CountTraffic) -> None:
+        for keeper in await count_traffic():
+            log.info("traffic could not be counted there now", node=keeper.node, protocol=keeper.protocol)
+
     def _reconcile_and_tell(self) -> None:
         found = self.reconcile(RECONCILED_DAYS)
         told = log.warning if found.rebuilt or found.settled or found.differences or found.unreadable else log.info
@@ -359,6 +452,18 @@ class Application:
             unreadable=found.unreadable,
             differences=[str(payment.id) for payment in found.differences],
         )
+
+    async def _audit_and_tell(self, audit_nodes: AuditNodes) -> None:
+        for code, found in (await audit_nodes()).items():
+            told = log.info if found.is_as_it_should_be else log.warning
+            told("audited", node=code, **found.summary())
+            if found.refused_orphans:
+                log.error(
+                    "a node holds many users of subscriptions that are not in the database, and none was removed: is it"
+                    " the right database? After a restore: `python -m node_a reconcile`",
+                    node=code,
+                    orphans=found.refused_orphans,
+                )
 
     def check(self, *, remember: bool) -> None:
         """What must hold before any process works. `remember`: the secrets too, for the next check; else it writes
@@ -381,6 +486,21 @@ class Application:
             problems.append(str(error))
         if problems:
             raise ConfigurationProblems(problems)
+
+    def why_not_to_move_secrets(self) -> str | None:
+        """Why nobody's keys should come from another secret now; None if they may. Raises LedgerUnavailable."""
+        newest = self.ring.newest
+        if len(self.ring.secrets) == 1:
+            return f"KEY_SECRETS__{newest} is the only one: add the next, restart bot, web and worker, and repeat this"
+        with _failures_in_words():
+            if not is_remembered(self.engine, self.ring, newest):
+                return f"nothing runs with KEY_SECRETS__{newest} yet: restart bot, web and worker, and repeat this"
+        return None
+
+    def idle_secrets(self) -> list[int]:
+        """The numbers of the older secrets that may be removed from the settings. Raises LedgerUnavailable."""
+        with _failures_in_words():
+            return idle_secrets(self.engine, self.ring)
 
     # ── pieces ──
 
@@ -420,6 +540,17 @@ class Application:
         from node_a.web import Web, create_app
 
         settings, reads, write = self.settings, self.database.read_ledger, self.database.write
+        open_payment = OpenPayment(
+            write=write,
+            provider=self.provider,
+            plans=self.plans,
+            shop=self.shop,
+            describe=self.wording.describe,
+            clock=now,
+            new_ids=self.new_ids,
+            receipts=settings.receipts,
+        )
+        show_payment = ShowPayment(read_ledger=reads, view=self.view, clock=now)
         return create_app(
             Web(
                 public_url=settings.public_url,
@@ -443,24 +574,23 @@ class Application:
                 clock=now,
                 is_ready=self._is_ready,
                 register=self.register,
-                open_payment=OpenPayment(
-                    write=write,
-                    provider=self.provider,
-                    plans=self.plans,
-                    shop=self.shop,
-                    describe=self.wording.describe,
-                    clock=now,
-                    new_ids=self.new_ids,
-                    receipts=settings.receipts,
-                ),
+                open_payment=open_payment,
                 receipts=settings.receipts,
                 last_receipt_address=LastReceiptAddress(read_ledger=reads),
                 trial_available=self.trial_available,
                 take_trial=self.take_trial,
+                new_keys_offered=settings.rotations_per_day > 0,
+                offer_rotation=self.offer_rotation,
+                rotate_keys=self.rotate_keys,
+                diagnose=self.diagnose,
+                repair_keys=self.repair_keys,
                 show_subscription=self.show_subscription,
+                show_traffic=ShowTraffic(read_ledger=reads, zone=MOSCOW, clock=now),
                 show_open_payment=ShowOpenPayment(read_ledger=reads, clock=now),
-                show_payment=ShowPayment(read_ledger=reads, view=self.view, clock=now),
+                show_payment=show_payment,
                 open_link=OpenSubscriptionLink(read_ledger=reads, view=self.view, ring=self.ring),
+                renew_by_link=RenewByLink(read_ledger=reads, ring=self.ring, open_payment=open_payment),
+                show_renewal=ShowRenewal(read_ledger=reads, ring=self.ring, show_payment=show_payment),
                 nudge=NudgePayment(write=write, clock=now),
             )
         )
@@ -495,6 +625,7 @@ class Application:
                     panel_username=node.panel_username,
                     panel_password=node.panel_password.get_secret_value(),
                     agent_token=node.agent_token.get_secret_value(),
+                    public=_public_address(node) if node.probe else None,
                 )
                 gateways[NodeCode(code)] = await stack.enter_async_context(NodeB(account, clock=now))
             yield gateways
@@ -518,6 +649,12 @@ def _failures_in_words() -> Iterator[None]:
         raise ConfigurationProblems([line]) from error
     except RowsPointNowhere as error:
         raise ConfigurationProblems([str(error)]) from error
+
+
+def _public_address(node: NodeSettings) -> "PublicAddress":
+    from node_a.adapters.node_b import PublicAddress
+
+    return PublicAddress(host=node.host, server_name=node.reality_server_name)
 
 
 def _node(code: NodeCode, node: NodeSettings) -> Node:

@@ -1,8 +1,9 @@
 """A customer without a phone: buys as a person does, through the same HTTP."""
 
+import base64
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -93,6 +94,11 @@ class Customer:
         self._http.get(found[0]).raise_for_status()
         return found[1]
 
+    def press(self, message: dict[str, Any], action: str) -> None:
+        """On the button under a message that tells the bot `action`."""
+        pressed = {"message_id": message["message_id"], "data": action}
+        self._post(f"{self._chat}/callbacks", pressed)
+
     def wait_for(self, find: Callable[[dict[str, Any]], T | None]) -> T:
         """The first thing that `find` sees in a message that is new since the last call."""
         deadline = time.monotonic() + self._patience
@@ -107,17 +113,38 @@ class Customer:
                     return found
         raise CustomerWentAway(f"waited {self._patience:.0f} s for {find.__name__.replace('_', ' ')}")
 
+    def read_again(self) -> list[dict[str, Any]]:
+        """The whole chat, as it is now."""
+        messages: list[dict[str, Any]] = self._http.get(f"{self._chat}/messages").json()["messages"]
+        return messages
+
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.post(url, json=body).raise_for_status().json()
         return answer
 
 
-def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+def linked_keys(subscription_link: str) -> list[str]:
+    """What an app gets that knows nothing better than a list."""
+    answer = httpx.get(subscription_link, trust_env=False, timeout=30).raise_for_status()
+    return base64.b64decode(answer.text).decode().split()
+
+
+def held_by(keys: Iterable[str]) -> set[tuple[str, str]]:
+    """Scheme and host of each."""
+    return {(split.scheme, split.hostname or "") for split in map(urlsplit, keys)}
+
+
+def actions(message: dict[str, Any]) -> list[str]:
+    """What its buttons would tell the bot."""
+    return [button["callback_data"] for button in buttons(message) if "callback_data" in button]
+
+
+def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [button for row in message.get("reply_markup", {}).get("inline_keyboard", []) for button in row]
 
 
 def web_app_url(message: dict[str, Any]) -> str | None:
-    return next((button["web_app"]["url"] for button in _buttons(message) if "web_app" in button), None)
+    return next((button["web_app"]["url"] for button in buttons(message) if "web_app" in button), None)
 
 
 def keys_and_link(message: dict[str, Any]) -> tuple[list[str], str] | None:

@@ -4,8 +4,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Final
 
 from sandbox.shop import ShopDidNotStart, running_shop
+
+# So that people see how a subscription has keys on all of them.
+_NODES: Final = 2
 
 
 def demo(directory: Path) -> int:
@@ -15,7 +19,7 @@ def demo(directory: Path) -> int:
         signal.signal(number, lambda *_: stop.set())
     print("Starting the shop …", flush=True)
     try:
-        with running_shop(directory) as shop:
+        with running_shop(directory, nodes=_NODES) as shop:
             print(f"\n  Open  {shop.chat_url}\n\nCtrl-C ends everything. What Node A writes: {shop.log}", flush=True)
             stop.wait()
             print("\nEnding …", flush=True)

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Final
 
 from aiohttp import web
@@ -90,13 +91,14 @@ def supervised(
     journal: Journal,
     faults: Faults,
     *,
+    clock: Clock,
     is_down: Callable[[], bool],
     refused: Callable[[], web.Response],
     broken: Callable[[web.Request], Awaitable[web.Response]],
     is_login: Callable[[web.Request], bool] = lambda request: False,
 ) -> Middleware:
-    """The middleware that writes the journal and makes the trouble. `refused` makes the answer 401, `broken` sends
-    a 500 in the manner of the original."""
+    """The middleware that writes the journal and makes the trouble. `clock`: what answers are dated by; `refused` makes
+    the answer 401, `broken` sends a 500 in the manner of the original."""
 
     @web.middleware
     async def supervise(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -116,7 +118,11 @@ def supervised(
                 await hang(request)
             return drop(request)
         await journal.note(request, response)
-        return response if response is not None else drop(request)
+        if response is None:
+            return drop(request)
+        if not response.prepared:  # whose clock is off says so in every answer
+            response.headers["Date"] = formatdate(clock(), usegmt=True)
+        return response
 
     return supervise
 

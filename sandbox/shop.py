@@ -7,14 +7,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from sandbox.stand_ins import BOT_USERNAME, PANEL_USERNAME, SHOP_ID, StandIns
-from sandbox.state import SECRETS_FILE, Ports, Secrets, ports_of, secrets_of
+from sandbox.nodes import NODES, node_settings
+from sandbox.stand_ins import BOT_USERNAME, SHOP_ID, StandIns
+from sandbox.state import SECRETS_FILE, Ports, Secrets, keep_ports, ports_of, secrets_of
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 # How long Node A may take until it answers and polls: two slow cores, cold caches.
@@ -22,6 +23,8 @@ STARTS_WITHIN: Final = 45.0
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHON", "COV", "LOG_LEVEL")
 # Node A ends itself hard ten seconds after it was told to stop.
 STOPS_WITHIN: Final = 20.0
+
+GRACE_DAYS: Final = 1
 
 # `python -m node_a COMMAND`, started.
 StartNodeA = Callable[[str], subprocess.Popen[bytes]]
@@ -32,7 +35,7 @@ class ShopDidNotStart(Exception):
 
 
 class Shop:
-    """Addresses of a running sandbox. `log`: what Node A wrote."""
+    """Addresses of a running sandbox. `log`: what Node A wrote; `node_urls`: by code."""
 
     def __init__(self, directory: Path, ports: Ports, secrets: Secrets, stand_ins: StandIns) -> None:
         self.directory = directory
@@ -40,10 +43,22 @@ class Shop:
         self.stand_ins = stand_ins
         self.chat_url = f"http://127.0.0.1:{ports.chat}"
         self.yookassa_url = f"http://127.0.0.1:{ports.yookassa}"
-        self.node_url = f"http://127.0.0.1:{ports.node}"
         self.web_url = f"http://127.0.0.1:{ports.web}"
         self.log = directory / "node_a.log"
         self._ports = ports
+
+    @property
+    def node_urls(self) -> dict[str, str]:
+        return {code: f"http://127.0.0.1:{port}" for code, port in self._ports.nodes.items()}
+
+    def add_node(self) -> str:
+        """One more stand-in; its code. Node A hears of it when it is started the next time."""
+        code = next(code for code in NODES if code not in self._ports.nodes)
+        self._ports = self._ports.with_nodes([code])
+        keep_ports(self.directory, self._ports)
+        self.secrets = secrets_of(self.directory, [code])
+        self.stand_ins.add_nodes(self._ports, self.secrets)
+        return code
 
     def settings(self) -> dict[str, str]:
         """Node A's settings, as its operator would write them into `.env`."""
@@ -68,18 +83,12 @@ class Shop:
             "YOOKASSA_WEBHOOK_NETWORKS": "127.0.0.0/8",
             "PLANS_FILE": str(PROJECT / "plans.toml"),
             "KEY_SECRETS__1": secrets.key_secret,
-            "NODES__DE1__NAME_RU": "🇩🇪 Германия 1",
-            "NODES__DE1__NAME_EN": "🇩🇪 Germany 1",
-            "NODES__DE1__HOST": "de1.sandbox.invalid",
-            "NODES__DE1__URL": self.node_url,
-            "NODES__DE1__PANEL_USERNAME": PANEL_USERNAME,
-            "NODES__DE1__PANEL_PASSWORD": secrets.panel_password,
-            "NODES__DE1__AGENT_TOKEN": secrets.agent_token,
-            "NODES__DE1__REALITY_PUBLIC_KEY": secrets.reality_public_key,
-            "NODES__DE1__REALITY_SHORT_ID": "0123456789abcdef",
-            "NODES__DE1__REALITY_SERVER_NAME": "borrowed.sandbox.invalid",
-            "NODES__DE1__SHADOWSOCKS_SERVER_KEY": secrets.shadowsocks_server_key,
-            "NODES__DE1__PROBE": "false",
+            "GRACE_DAYS": str(GRACE_DAYS),
+            **{
+                name: value
+                for code, url in self.node_urls.items()
+                for name, value in node_settings(code, url, secrets.nodes[code]).items()
+            },
         }
 
     def wait_until_ready(self, *processes: subprocess.Popen[bytes]) -> None:
@@ -113,10 +122,10 @@ def begin_anew(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) -> Iterator[Shop]:
+def running_shop(directory: Path, extra_settings: Mapping[str, str] | None = None, *, nodes: int = 1) -> Iterator[Shop]:
     """Stand-ins and Node A, ready for customers; all ended afterwards. What `directory` holds from an earlier start is
-    there again. Raises ShopDidNotStart."""
-    with shop_without_node_a(directory) as shop, migrated_node_a(shop, extra_settings or {}) as start:
+    there again, its nodes too: `nodes` is how many there are at least. Raises ShopDidNotStart."""
+    with shop_without_node_a(directory, nodes=nodes) as shop, migrated_node_a(shop, extra_settings or {}) as start:
         node_a = start("all")
         try:
             shop.wait_until_ready(node_a)
@@ -126,12 +135,13 @@ def running_shop(directory: Path, extra_settings: dict[str, str] | None = None) 
 
 
 @contextlib.contextmanager
-def shop_without_node_a(directory: Path) -> Iterator[Shop]:
+def shop_without_node_a(directory: Path, *, nodes: int = 1) -> Iterator[Shop]:
     """The stand-ins alone. Raises ShopDidNotStart."""
+    codes = list(NODES)[:nodes]
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with _alone_in(directory):
-        ports, secrets = ports_of(directory), secrets_of(directory)
+        ports, secrets = ports_of(directory, codes), secrets_of(directory, codes)
         stand_ins = StandIns(directory, ports, secrets)
         stand_ins.start()
         try:
@@ -152,17 +162,17 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def migrated_node_a(shop: Shop, extra_settings: dict[str, str]) -> Iterator[StartNodeA]:
-    """What starts Node A's commands, on a database that is up to date; whoever starts one ends it. All of them write
-    into the shop's log, and none outlives us. Raises ShopDidNotStart."""
+def migrated_node_a(shop: Shop, extra_settings: Mapping[str, str]) -> Iterator[StartNodeA]:
+    """What starts Node A's commands, on a database that is up to date; whoever starts one ends it. Each reads the
+    settings as they are when it starts. All of them write into the shop's log, and none outlives us. Raises
+    ShopDidNotStart."""
     reading, writing = os.pipe()  # closes with us, even if we are killed: Node A ends then
-    environment = {**_environment(shop), **extra_settings, "PARENT_PIPE_FD": str(reading)}
     with shop.log.open("ab") as log:
 
         def start(command: str) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 [sys.executable, "-m", "node_a", command],
-                env=environment,
+                env={**_environment(shop), **extra_settings, "PARENT_PIPE_FD": str(reading)},
                 cwd=shop.directory,  # where no operator's .env lies
                 stdin=subprocess.DEVNULL,
                 stdout=log,

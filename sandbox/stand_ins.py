@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,9 @@ import sandbox.marzban
 import sandbox.node
 import sandbox.telegram
 import sandbox.yookassa
-from sandbox.state import Ports, Secrets
+from sandbox.state import FIRST_NODE, Ports, Secrets
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles, Troubles
 
 PANEL_USERNAME: Final = "sandbox"
 BOT_USERNAME: Final = "qent_sandbox_bot"
@@ -26,18 +27,19 @@ SHOP_ID: Final = "100500"
 
 class StandIns:
     """Running from `start` to `stop`; `troubles` may be changed at any time. `on_request` is told method and path of
-    every request before it is handled, in the stand-ins' thread."""
+    every request before it is handled, in the stand-ins' thread. There is a node for each of the ports' nodes; each may
+    be stopped and started while the others run."""
 
     def __init__(self, directory: Path, ports: Ports, secrets: Secrets) -> None:
-        self.troubles = Troubles()
+        self.troubles = Troubles(nodes={code: NodeTroubles() for code in ports.nodes})
         self.on_request: Callable[[str, str], None] = lambda method, path: None
         self._directory = directory
         self._ports = ports
         self._secrets = secrets
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
-        self._runners: list[web.AppRunner] = []
-        self._stores: list[Store] = []
+        self._shop = AsyncExitStack()
+        self._nodes: dict[str, AsyncExitStack] = {}
 
     def start(self) -> None:
         """Raises OSError if a port has been taken since it was chosen."""
@@ -57,59 +59,87 @@ class StandIns:
         self._thread.join()
         self._loop.close()
 
+    def stop_node(self, code: str) -> None:
+        """As if its server were switched off: every connection is cut, and nobody listens any more. What was stored
+        stays."""
+        self._run(self._nodes.pop(code).aclose())
+
+    def start_node(self, code: str) -> None:
+        self._run(self._start_node(code))
+
+    def add_nodes(self, ports: Ports, secrets: Secrets) -> None:
+        """Those of `ports` that are not known yet, with the others running on."""
+        self._ports, self._secrets = ports, secrets
+        for code in [code for code in ports.nodes if code not in self.troubles.nodes]:
+            self.troubles.nodes[code] = NodeTroubles()
+            self.start_node(code)
+
     def _run(self, coroutine: object) -> None:
         future: Future[None] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)  # type: ignore[arg-type]
         future.result(timeout=30)
 
     async def _start(self) -> None:
+        await self._serve(self._shop, self._ports.chat, self._telegram())
+        await self._serve(self._shop, self._ports.yookassa, self._yookassa())
+        for code in self._ports.nodes:
+            await self._start_node(code)
+
+    async def _stop(self) -> None:
+        for running in (self._shop, *self._nodes.values()):
+            await running.aclose()
+
+    async def _start_node(self, code: str) -> None:
+        running = self._nodes[code] = AsyncExitStack()
+        await self._serve(running, self._ports.nodes[code], self._node(running, code))
+
+    async def _serve(self, running: AsyncExitStack, port: int, app: web.Application) -> None:
         @web.middleware
         async def tell(request: web.Request, handler: Handler) -> web.StreamResponse:
             self.on_request(request.method, request.path)
             return await handler(request)
 
-        for port, app in self._apps():
-            app.middlewares.insert(0, tell)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-            await runner.setup()
-            self._runners.append(runner)
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+        app.middlewares.insert(0, tell)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        running.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
 
-    async def _stop(self) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
-        for store in self._stores:
-            store.close()
-
-    def _apps(self) -> list[tuple[int, web.Application]]:
-        ports, secrets = self._ports, self._secrets
-        telegram = sandbox.telegram.create_app(
-            token=secrets.bot_token,
-            store=self._store("telegram"),
+    def _telegram(self) -> web.Application:
+        return sandbox.telegram.create_app(
+            token=self._secrets.bot_token,
+            store=self._store(self._shop, "telegram"),
             troubles=self.troubles,
             bot_username=BOT_USERNAME,
         )
-        yookassa = sandbox.yookassa.create_app(
+
+    def _yookassa(self) -> web.Application:
+        return sandbox.yookassa.create_app(
             shop_id=SHOP_ID,
-            secret_key=secrets.yookassa_secret_key,
-            webhook_url=f"http://127.0.0.1:{ports.web}/webhooks/yookassa",
-            store=self._store("yookassa"),
+            secret_key=self._secrets.yookassa_secret_key,
+            webhook_url=f"http://127.0.0.1:{self._ports.web}/webhooks/yookassa",
+            store=self._store(self._shop, "yookassa"),
             troubles=self.troubles,
-            public_url=f"http://127.0.0.1:{ports.yookassa}",
+            public_url=f"http://127.0.0.1:{self._ports.yookassa}",
         )
-        node = sandbox.node.create_app(
+
+    def _node(self, running: AsyncExitStack, code: str) -> web.Application:
+        troubles, secrets = self.troubles.nodes[code], self._secrets.nodes[code]
+        # The first one's files have the names that they had when there was no other.
+        prefix = "" if code == FIRST_NODE else f"{code}-"
+        return sandbox.node.create_app(
             marzban=sandbox.marzban.create_app(
                 username=PANEL_USERNAME,
                 password=secrets.panel_password,
-                store=self._store("marzban"),
-                troubles=self.troubles,
+                store=self._store(running, f"{prefix}marzban"),
+                troubles=troubles,
             ),
             agent=sandbox.agent.create_app(
-                token=secrets.agent_token, store=self._store("agent"), troubles=self.troubles
+                token=secrets.agent_token, store=self._store(running, f"{prefix}agent"), troubles=troubles
             ),
+            troubles=troubles,
         )
-        return [(ports.chat, telegram), (ports.yookassa, yookassa), (ports.node, node)]
 
-    def _store(self, name: str) -> Store:
+    def _store(self, running: AsyncExitStack, name: str) -> Store:
         store = Store(self._directory / f"{name}.db")
-        self._stores.append(store)
+        running.callback(store.close)
         return store

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from node_a.application.ports import Clock, Ledger, NewIds, Transact
+from node_a.application.ports import Clock, Ledger, NewIds, Transact, Urgency
 from node_a.domain.access import AccessId
 from node_a.domain.errors import UnknownCustomer
 from node_a.domain.message import Message
@@ -32,18 +32,34 @@ def plan_its_time(ledger: Ledger, subscription: Subscription, now: datetime) -> 
     return turned
 
 
+def begin_period(ledger: Ledger, subscription: Subscription, nodes: Sequence[Node], now: datetime) -> Subscription:
+    """Called inside a transaction, for one that runs: as `plan_its_time`, and if a new traffic period has begun, the
+    nodes hear of it; the keys of whoever was suspended work again."""
+    turned = plan_its_time(ledger, subscription, now)
+    if turned.revision != subscription.revision:
+        give_keys(ledger, turned, nodes, now, Urgency.CUSTOMER if subscription.suspended else Urgency.UPKEEP)
+    return turned
+
+
 def withdraw_keys(ledger: Ledger, subscription: Subscription, now: datetime) -> None:
     """Called inside a transaction: no node shall hold anything of it, and time alone changes nothing more."""
     ledger.subscriptions.save(subscription.revised(), remind_at=None, expire_at=None)
     ledger.accesses.want(ledger.accesses.of_subscription(subscription.id), present=False, due_at=now)
 
 
-def give_keys(ledger: Ledger, subscription: Subscription, nodes: Sequence[Node], now: datetime) -> None:
+def give_keys(
+    ledger: Ledger,
+    subscription: Subscription,
+    nodes: Sequence[Node],
+    now: datetime,
+    urgency: Urgency = Urgency.CUSTOMER,
+) -> None:
     """Called inside a transaction: a key on every active node through each protocol, and what it has on draining ones
     is kept; all of them hear of the subscription as it is now."""
     draining = {node.code for node in nodes if node.state is NodeState.DRAINING}
     held = [id for id in ledger.accesses.of_subscription(subscription.id) if id.node in draining]
-    ledger.accesses.want([*accesses_offered(subscription.id, nodes), *held], present=True, due_at=now)
+    offered_and_held = [*accesses_offered(subscription.id, nodes), *held]
+    ledger.accesses.want(offered_and_held, present=True, due_at=now, urgency=urgency)
 
 
 def accesses_offered(id: SubscriptionId, nodes: Sequence[Node]) -> list[AccessId]:
@@ -99,6 +115,4 @@ class ExpireSubscription:
         if not subscription.runs(now):
             withdraw_keys(ledger, subscription, now)
             return
-        turned = plan_its_time(ledger, subscription, now)
-        if turned.revision != subscription.revision:
-            give_keys(ledger, turned, self.nodes, now)
+        begin_period(ledger, subscription, self.nodes, now)

@@ -16,7 +16,7 @@ from node_a.domain.subscription import Subscription
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GrantDays:
     """Called inside a transaction that holds the customer's lock. `grace`: what follows the paid days, so that somebody
-    can still renew through the VPN; None for nothing."""
+    can still renew through the VPN; None for nothing. Both as set now: whoever renews has it so from then on."""
 
     nodes: Sequence[Node]
     ring: KeyRing
@@ -31,7 +31,6 @@ class GrantDays:
         granted = subscription.granted(self.new_ids.grant(), source, plan, now)
         if granted is subscription:
             return False
-        if self.grace is not None:
-            granted = granted.with_grace(self.new_ids.grant(), self.grace)
+        granted = granted.with_grace(self.new_ids.grant(), self.grace)
         give_keys(ledger, plan_its_time(ledger, granted, now), self.nodes, now)
         return True

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from node_a.application.acts import about_customer, about_payment
 from node_a.application.operations import payment_named
+from node_a.application.overview import TrafficView, traffic_of
 from node_a.application.ports import AccessProgress, Clock, Ledger, OpenLedger, OperatorAct
 from node_a.application.stuck import Thing, ThingKind
 from node_a.domain.customer import NOBODY, Customer, CustomerId
@@ -39,6 +40,7 @@ class CustomerFile:
     payments: Sequence[PaymentFile]
     acts: Sequence[OperatorAct]
     now: datetime
+    traffic: TrafficView | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,4 +107,5 @@ def _file(ledger: Ledger, customer: Customer, paid: Sequence[Payment], now: date
         payments=payments,
         acts=ledger.operator_acts.about(subjects),
         now=now,
+        traffic=traffic_of(ledger, subscription, now) if subscription else None,
     )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from node_a.application.limits import TrafficRunsLow, TrafficUsedUp, find_limit
+from node_a.application.outages import NodeOutage, find_outage
 from node_a.application.overview import SubscriptionView, ViewSubscription
 from node_a.application.ports import Clock, Ledger, Letter
 from node_a.application.stuck import StuckThings, stuck_things
@@ -30,6 +32,13 @@ class PaymentDeclined:
 
 @dataclass(frozen=True, slots=True)
 class KeysReady:
+    subscription: SubscriptionView
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """The old ones and the old link work no more."""
+
     subscription: SubscriptionView
 
 
@@ -70,7 +79,20 @@ class SomethingStuck:
     things: StuckThings
 
 
-Notice = PaymentReceived | PaymentDeclined | KeysReady | EndsSoon | Ended | Refunded | MoneyNeedsYou | SomethingStuck
+Notice = (
+    PaymentReceived
+    | PaymentDeclined
+    | KeysReady
+    | NewKeys
+    | EndsSoon
+    | Ended
+    | TrafficRunsLow
+    | TrafficUsedUp
+    | Refunded
+    | MoneyNeedsYou
+    | SomethingStuck
+    | NodeOutage
+)
 
 
 class ComposeLetter(Protocol):
@@ -90,18 +112,27 @@ class LookUpNotice:
         match message.kind:
             case MessageKind.PAYMENT_RECEIVED | MessageKind.PAYMENT_DECLINED:
                 return self._payment(ledger, PaymentId(message.subject))
-            case MessageKind.KEYS_READY:
-                return self._keys(ledger, GrantId(message.subject), customer.language)
+            case MessageKind.KEYS_READY | MessageKind.NEW_KEYS:
+                return self._keys(ledger, message, customer.language)
             case MessageKind.ENDS_SOON | MessageKind.ENDED:
                 return self._end(ledger, message)
+            case MessageKind.TRAFFIC_RUNS_LOW | MessageKind.TRAFFIC_USED_UP:
+                return find_limit(ledger, message, self.clock())
             case MessageKind.REFUNDED:
                 return self._refund(ledger, RefundId(message.subject))
+            case MessageKind.MONEY_NEEDS_YOU | MessageKind.STUCK | MessageKind.OUTAGE | MessageKind.OUTAGE_OVER:
+                return self._to_operator(ledger, message)
+
+    def _to_operator(self, ledger: Ledger, message: Message) -> Notice | None:
+        match message.kind:
             case MessageKind.MONEY_NEEDS_YOU:
                 payment = ledger.payments.find(PaymentId(message.subject))
                 return MoneyNeedsYou(payment) if payment and payment.attention is not None else None
             case MessageKind.STUCK:
                 things = stuck_things(ledger, self.clock())
                 return SomethingStuck(things) if things.marks else None
+            case _:  # OUTAGE and OUTAGE_OVER
+                return find_outage(ledger, self.view.nodes, message, self.clock())
 
     def _payment(self, ledger: Ledger, id: PaymentId) -> Notice | None:
         payment = ledger.payments.find(id)
@@ -116,11 +147,19 @@ class LookUpNotice:
         applied = subscription is not None and ledger.accesses.progress(subscription.id, self.clock()).applied
         return None if applied else PaymentReceived(payment)  # else the message with the keys says it all
 
-    def _keys(self, ledger: Ledger, id: GrantId, language: Language) -> Notice | None:
-        subscription = ledger.subscriptions.by_grant(id)
+    def _keys(self, ledger: Ledger, message: Message, language: Language) -> Notice | None:
+        replaced = message.kind is MessageKind.NEW_KEYS
+        if replaced:
+            subscription = ledger.subscriptions.find(SubscriptionId(message.subject))
+        else:
+            subscription = ledger.subscriptions.by_grant(GrantId(message.subject))
         if subscription is None or not subscription.is_active(self.clock()):
             return None
-        return KeysReady(self.view(ledger, subscription, language))
+        # Replaced once more meanwhile: those keys have a message of their own.
+        if replaced and message.unique_key != Message.new_keys(message.id, subscription, message.due).unique_key:
+            return None
+        view = self.view(ledger, subscription, language)
+        return NewKeys(view) if replaced else KeysReady(view)
 
     def _end(self, ledger: Ledger, message: Message) -> Notice | None:
         now = self.clock()

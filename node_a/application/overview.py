@@ -1,17 +1,19 @@
 """Overview: what a customer may see of the subscription, the keys and a payment."""
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from node_a.application.ports import Clock, Ledger, OpenLedger
+from node_a.application.statistics import known
 from node_a.domain.access import AccessId
-from node_a.domain.customer import CustomerId, Language
+from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import UnknownPayment, UnknownSubscription
 from node_a.domain.keys import Key, KeyRing, key_link, subscription_named_by
 from node_a.domain.node import Node, NodeState, Protocol
+from node_a.domain.order import in_order
 from node_a.domain.payment import Payment, PaymentId, PaymentState
 from node_a.domain.plan import Plan
 from node_a.domain.subscription import Subscription, SubscriptionId, SubscriptionState
@@ -45,7 +47,8 @@ class TrafficView:
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
     """`ends_at`: the paid end; `keys_until`: when the keys end, with grace a little later; `keys`: those that work now;
-    `preparing`: how many more are on the way; `link`: the subscription link; `traffic`: None when it has ended."""
+    `preparing`: how many more are on the way; `link`: the subscription link; `traffic`: None when it has ended;
+    `language`: of its keys' labels; `renewable`: whether whoever holds the link may pay for it."""
 
     id: SubscriptionId
     revision: int
@@ -58,6 +61,13 @@ class SubscriptionView:
     preparing: int
     traffic: TrafficView | None
     link: str = field(repr=False)
+    language: Language = Language.RUSSIAN
+    renewable: bool = True
+
+    @property
+    def traffic_begins_anew(self) -> bool:
+        """Whether there is another traffic period before the days are over."""
+        return self.traffic is not None and self.traffic.until < self.ends_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +86,8 @@ class ViewSubscription:
         offered = {node.code for node in self.nodes if node.state is not NodeState.RETIRED}
         wanted = {id for id in progress.wanted if id.node in offered}
         working = progress.working & wanted
-        keys = self._keys(subscription, working, language) if active else []
+        ordered = in_order(self.nodes, known(ledger.nodes.all()), now) if active else []
+        keys = self._keys(subscription, working, ordered, language)
         return SubscriptionView(
             id=subscription.id,
             revision=subscription.revision,
@@ -87,26 +98,32 @@ class ViewSubscription:
             plan=subscription.plan_at(now),
             keys=keys,
             preparing=len(wanted - working) if active else 0,
-            traffic=self._traffic(ledger, subscription, now),
+            traffic=traffic_of(ledger, subscription, now),
             link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
+            language=language,
         )
 
-    def _keys(self, subscription: Subscription, working: Set[AccessId], language: Language) -> list[LabelledKey]:
+    def _keys(
+        self,
+        subscription: Subscription,
+        working: Set[AccessId],
+        ordered: Sequence[tuple[Node, Protocol]],
+        language: Language,
+    ) -> list[LabelledKey]:
         keys = []
-        for node in sorted(self.nodes, key=lambda node: node.state is not NodeState.ACTIVE):
-            for protocol in Protocol:
-                if AccessId(subscription.id, node.code, protocol) not in working:
-                    continue
-                label = f"{node.names[language]} · {PROTOCOL_NAMES[protocol]}"
-                credential = self.ring.credential(subscription, node.code, protocol)
-                key = Key(node.code, protocol, key_link(node, protocol, credential, label))
-                keys.append(LabelledKey(label, key, node, credential))
+        for node, protocol in ordered:
+            if AccessId(subscription.id, node.code, protocol) not in working:
+                continue
+            label = f"{node.names[language]} · {PROTOCOL_NAMES[protocol]}"
+            credential = self.ring.credential(subscription, node.code, protocol)
+            key = Key(node.code, protocol, key_link(node, protocol, credential, label))
+            keys.append(LabelledKey(label, key, node, credential))
         return keys
 
-    @staticmethod
-    def _traffic(ledger: Ledger, subscription: Subscription, now: datetime) -> TrafficView | None:
-        period = subscription.traffic_period(now)
-        return TrafficView(ledger.traffic.used(subscription.id), period.limit, period.ends_at) if period else None
+
+def traffic_of(ledger: Ledger, subscription: Subscription, now: datetime) -> TrafficView | None:
+    period = subscription.traffic_period(now)
+    return TrafficView(ledger.traffic.used(subscription.id), period.limit, period.ends_at) if period else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,27 +148,35 @@ class OpenSubscriptionLink:
     ring: KeyRing
 
     def __call__(self, token: str) -> SubscriptionView:
-        id = subscription_named_by(token)
-        if id is None:
-            raise UnknownSubscription("malformed token")
         with self.read_ledger() as ledger:
-            subscription = ledger.subscriptions.find(id)
-            if subscription is None or not self.ring.opens(token, subscription):
-                raise UnknownSubscription("unknown or rotated token")
+            subscription = subscription_of_link(ledger, self.ring, token)
             customer = ledger.customers.find(subscription.customer_id)
-            return self.view(ledger, subscription, customer.language if customer else Language.RUSSIAN)
+            view = self.view(ledger, subscription, customer.language if customer else Language.RUSSIAN)
+            return replace(view, renewable=customer is not None and customer.standing is Standing.GOOD)
+
+
+def subscription_of_link(ledger: Ledger, ring: KeyRing, token: str) -> Subscription:
+    """UnknownSubscription for unknown, malformed and rotated tokens alike."""
+    id = subscription_named_by(token)
+    if id is None:
+        raise UnknownSubscription("malformed token")
+    subscription = ledger.subscriptions.find(id)
+    if subscription is None or not ring.opens(token, subscription):
+        raise UnknownSubscription("unknown or rotated token")
+    return subscription
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShowOpenPayment:
-    """The newest payment that the customer could still pay; None when there is none."""
+    """The newest payment of their own that the customer could still pay; None when there is none."""
 
     read_ledger: OpenLedger
     clock: Clock
 
     def __call__(self, customer_id: CustomerId) -> Payment | None:
         with self.read_ledger() as ledger:
-            return next((one for one in ledger.payments.open_of(customer_id) if one.can_be_paid(self.clock())), None)
+            payments = (one for one in ledger.payments.open_of(customer_id) if not one.by_link)
+            return next((one for one in payments if one.can_be_paid(self.clock())), None)
 
 
 class PaymentStage(StrEnum):

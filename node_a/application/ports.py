@@ -191,6 +191,23 @@ class Urgency(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for one keeper, of one urgency."""
+
+    keeper: Keeper
+    urgency: Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class SweptPage:
+    """`last`: of the subscriptions that were looked at, None when there are no more; `count`: how many accesses are due
+    because of it."""
+
+    last: SubscriptionId | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccessClaim:
     """An access leased for one attempt. `due_at`: its value at the claim; `attempts`: failed ones so far."""
 
@@ -239,10 +256,6 @@ class AccessProgress:
     applied: frozenset[AccessId]
     working: frozenset[AccessId]
 
-    @property
-    def is_complete(self) -> bool:
-        return self.applied == self.wanted
-
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
@@ -262,6 +275,10 @@ class Customers(Protocol):
 
     def locked(self, id: CustomerId) -> Customer:
         """The customer, locked until the transaction ends. Raises UnknownCustomer: erased meanwhile."""
+        ...
+
+    def lock(self, ids: Set[CustomerId]) -> None:
+        """Those of `ids` that there are, locked until the transaction ends; in one order, whoever asks."""
         ...
 
     def add(self, customer: Customer) -> None:
@@ -403,6 +420,10 @@ class Accesses(Protocol):
 
     def of_subscription(self, id: SubscriptionId) -> Sequence[AccessId]: ...
 
+    def count_at(self, node: NodeCode) -> int:
+        """How many the node holds or should still forget. It walks through all: for an operator who looks."""
+        ...
+
     def find(self, id: AccessId) -> AccessRecord | None: ...
 
     def find_all(self, ids: Sequence[AccessId]) -> Mapping[AccessId, AccessRecord]:
@@ -421,13 +442,14 @@ class Accesses(Protocol):
         """These are due as upkeep, if nothing is due of them now."""
         ...
 
-    def fill(self, keeper: Keeper, after: SubscriptionId | None, now: datetime, limit: int) -> SubscriptionId | None:
-        """Every running subscription of a customer in good standing has an access there, due as upkeep; at most so many
-        subscriptions are looked at. The last of them, None when there are no more."""
+    def fill(self, keeper: Keeper, after: SubscriptionId | None, now: datetime, limit: int) -> SweptPage:
+        """Every running subscription of a customer in good standing has an access there, new ones due as upkeep; at
+        most so many subscriptions are looked at, in the order of their ids."""
         ...
 
-    def empty(self, node: NodeCode, now: datetime, limit: int) -> int:
-        """At most so many accesses on the node that are wanted present are wanted absent, as upkeep; how many."""
+    def empty(self, node: NodeCode, after: SubscriptionId | None, now: datetime, limit: int) -> SweptPage:
+        """What is wanted present on the node is wanted absent, as upkeep; at most so many subscriptions are looked at,
+        in the order of their ids."""
         ...
 
     def claim_due(
@@ -440,8 +462,8 @@ class Accesses(Protocol):
         besides: Sequence[Keeper] = (),
         urgency: Urgency | None = None,
     ) -> Sequence[AccessClaim]:
-        """Those behind whose gate is open, at most `limit`, the urgent first; behind a gate that has just opened only
-        one, to try it. `keeper`: only its own; `besides`: none of theirs; `urgency`: only such."""
+        """Those behind whose gate is open, at most `limit`, the urgent of each keeper first; behind a gate that has
+        just opened only one, to try it. `keeper`: only its own; `besides`: none of theirs; `urgency`: only such."""
         ...
 
     def applied(self, claim: AccessClaim, wanted: WantedAccess) -> None:
@@ -457,6 +479,10 @@ class Accesses(Protocol):
         ...
 
     def failed(self, claim: AccessClaim, retry_at: datetime) -> None: ...
+
+    def released(self, claims: Sequence[AccessClaim]) -> None:
+        """Nothing was tried: they are due as before."""
+        ...
 
     def progress(self, id: SubscriptionId, now: datetime) -> AccessProgress: ...
 
@@ -504,7 +530,9 @@ class Messages(Protocol):
 class NodeRecords(Protocol):
     def all(self) -> Sequence[NodeRecord]: ...
 
-    def observed(self, observations: Mapping[NodeCode, NodeObservation]) -> None: ...
+    def observed(self, observations: Mapping[NodeCode, NodeObservation]) -> None:
+        """Remember; nobody else remembers anything of these nodes until the transaction ends."""
+        ...
 
     def put_into_effect(self, code: NodeCode, state: NodeState) -> None: ...
 
@@ -517,6 +545,10 @@ class NodeRecords(Protocol):
         ...
 
     def gate_opened(self, code: NodeCode, protocol: KeyProtocol) -> None: ...
+
+    def failing(self) -> Set[Keeper]:
+        """Whose gate has been closed, and not opened since by anything that went well."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -717,6 +749,10 @@ class Agenda(Protocol):
 
     def due(self, now: datetime) -> frozenset[Activity]:
         """What there is to do now; writes nothing."""
+        ...
+
+    def queues(self, now: datetime) -> Set[Queue]:
+        """Where there is something to PROVIDE now; writes nothing."""
         ...
 
 

@@ -79,7 +79,9 @@ class RecordOutcome:
                 ledger.messages.queue(Message.payment_received(self.new_ids.message(), payment, now))
             else:
                 payment = payment.needs_a_person(Attention.LATE, f"the customer is {customer.standing}")
-        if payment.state is PaymentState.DECLINED and before.is_open and customer.standing is Standing.GOOD:
+        declined = payment.state is PaymentState.DECLINED and before.is_open
+        # Whoever held the link sees it on the page; the customer perhaps never heard of it.
+        if declined and not payment.by_link and customer.standing is Standing.GOOD:
             ledger.messages.queue(Message.payment_declined(self.new_ids.message(), payment, now))
         self.grant_owed(ledger, payment, customer, now)
         self.save(ledger, before, payment, now)

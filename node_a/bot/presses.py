@@ -2,24 +2,35 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from telebot import types
 
 from node_a.application.ports import Letter, Messenger
+from node_a.bot.case import CaseOfACustomer
 from node_a.bot.farewell import Farewell
+from node_a.bot.new_keys import NewKeys
 from node_a.bot.operators import HANDLED, RETRY, OperatorsCommands
-from node_a.bot.reception import Reception
+from node_a.bot.reception import WHAT_IS_WRONG, Reception
 from node_a.bot.updates import Press, press_of
 from node_a.domain.customer import Customer, CustomerId
 from node_a.domain.errors import MessageRefused, ShopError
+from node_a.wording import rotations, troubles
 
 _log = structlog.stdlib.get_logger("bot")
 
-# What is shown for a moment, and the letter for the place of the one with the button; None: not a button of ours.
+# What is shown for a moment, and the letter; None: not a button of ours.
 Answered = tuple[str, Letter] | None
 AnswerPress = Callable[[Customer, Press], Awaitable[Answered]]
+
+
+class _Answer(NamedTuple):
+    """`in_place`: the letter takes the place of the one with the button, which has had its day."""
+
+    kind: str
+    give: AnswerPress
+    in_place: bool = True
 
 
 class ChatMessenger(Messenger, Protocol):
@@ -41,6 +52,8 @@ class Presses:
     reception: Reception
     messenger: ChatMessenger
     farewell: Farewell
+    new_keys: NewKeys
+    case: CaseOfACustomer
     operators_commands: OperatorsCommands
     operators: frozenset[int]
 
@@ -54,26 +67,38 @@ class Presses:
             await self._let_go(query.id, "".join(shown))
 
     async def _answer(self, press: Press, user: types.User, shown: list[str]) -> None:
-        found = self._answer_to(press, user)
-        if found is None:
+        answer = self._answer_to(press, user)
+        if answer is None:
             return
-        kind, answer = found
 
         async def answered(customer: Customer) -> list[Letter]:
-            said = await answer(customer, press)
+            said = await answer.give(customer, press)
             if said is None:
                 return []
             shown.append(said[0])
-            return await self._put_in_place(customer.id, press.message_id, said[1])
+            return await self._put_in_place(customer.id, press.message_id, said[1]) if answer.in_place else [said[1]]
 
-        await self.reception.receive(kind, answered, user)
+        await self.reception.receive(answer.kind, answered, user)
 
-    def _answer_to(self, press: Press, user: types.User) -> tuple[str, AnswerPress] | None:
-        if press.action.startswith("delete:"):
-            return "press delete", self.farewell.pressed
-        if press.action.startswith((RETRY, HANDLED)) and user.id in self.operators:
-            return "press of an operator", self.operators_commands.pressed
-        return None
+    def _answer_to(self, press: Press, user: types.User) -> _Answer | None:
+        if press.action.startswith((RETRY, HANDLED)):
+            is_operator = user.id in self.operators
+            return _Answer("press of an operator", self.operators_commands.pressed) if is_operator else None
+        answers = {
+            rotations.ASK: _Answer("press new keys", self._ask_about_new_keys, in_place=False),
+            troubles.ASK: _Answer(WHAT_IS_WRONG, self._look_at_the_case, in_place=False),
+            "rotate:": _Answer("press new keys", self.new_keys.answered),
+            "trouble:": _Answer(WHAT_IS_WRONG, self.case.pressed),
+            "delete:": _Answer("press delete", self.farewell.pressed),
+        }
+        kind = press.action.partition(":")[0] + ":"
+        return answers.get(press.action) or answers.get(kind)
+
+    async def _ask_about_new_keys(self, customer: Customer, press: Press) -> Answered:
+        return "", await self.new_keys.asked(customer)
+
+    async def _look_at_the_case(self, customer: Customer, press: Press) -> Answered:
+        return "", await self.case.looked_at(customer)
 
     async def _put_in_place(self, id: CustomerId, message_id: int, letter: Letter) -> list[Letter]:
         """What is still to be sent: the letter itself, if the one with the button is gone."""

@@ -20,8 +20,9 @@ _log = structlog.stdlib.get_logger("bot")
 
 Answer = Callable[[Customer], Awaitable[list[Letter]]]
 
+WHAT_IS_WRONG: Final = "press it does not work"
 # What somebody banned, or on the way out, may still ask: money has its own rights.
-_FOR_EVERYBODY: Final = frozenset({"/help", "/paysupport"})
+_FOR_EVERYBODY: Final = frozenset({"/help", "/paysupport", WHAT_IS_WRONG})
 ATTEMPTS: Final = 3
 # Seconds. Longer than that, the customer asks again sooner than we answer.
 LONGEST_PAUSE: Final = 5.0

@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from telebot import types, util
 from telebot.async_telebot import AsyncTeleBot
 
+from node_a.application.case import Diagnose
 from node_a.application.erasure import RequestErasure
 from node_a.application.overview import ShowSubscription, SubscriptionView
 from node_a.application.ports import Clock, Letter, RunInThread
 from node_a.application.registration import RegisterCustomer
+from node_a.application.repair import RepairKeys
+from node_a.application.rotation import OfferRotation, RotateKeys
 from node_a.application.statistics import ShowServers
 from node_a.application.trial import TakeTrial, TrialAvailable
+from node_a.bot.case import CaseOfACustomer
 from node_a.bot.farewell import Farewell
 from node_a.bot.introduction import introduce, introduce_to_operators
+from node_a.bot.new_keys import NewKeys
 from node_a.bot.operators import Command, Operations, OperatorsCommands, Written
 from node_a.bot.polling import Troubles, keep_polling
 from node_a.bot.presses import ChatMessenger, Presses
@@ -43,6 +48,10 @@ class ShopBot:
     take_trial: TakeTrial
     trial_available: TrialAvailable
     request_erasure: RequestErasure
+    offer_rotation: OfferRotation
+    rotate_keys: RotateKeys
+    diagnose: Diagnose
+    repair_keys: RepairKeys
     operations: Operations
     wording: Wording
     messenger: ChatMessenger
@@ -95,19 +104,33 @@ class ShopBot:
             request_erasure=self.request_erasure, wording=self.wording, in_thread=self.in_thread, clock=self.clock
         )
         commands = OperatorsCommands(operations=self.operations, wording=self.wording, in_thread=self.in_thread)
-        presses = Presses(
-            reception=reception,
-            messenger=self.messenger,
-            farewell=farewell,
-            operators_commands=commands,
-            operators=self.operators,
-        )
+        presses = self._presses(reception, farewell, commands)
         self._register_answers(reception, farewell)
         self._register_operators_commands(reception, commands)
         self.bot.register_message_handler(
             _handler(reception, "other", self._other), content_types=util.content_type_media, chat_types=["private"]
         )
         self.bot.register_callback_query_handler(presses.receive, func=lambda _: True)
+
+    def _presses(self, reception: Reception, farewell: Farewell, commands: OperatorsCommands) -> Presses:
+        return Presses(
+            reception=reception,
+            messenger=self.messenger,
+            farewell=farewell,
+            new_keys=NewKeys(
+                offer=self.offer_rotation,
+                rotate=self.rotate_keys,
+                show_subscription=self.show_subscription,
+                wording=self.wording,
+                in_thread=self.in_thread,
+                clock=self.clock,
+            ),
+            case=CaseOfACustomer(
+                diagnose=self.diagnose, repair=self.repair_keys, wording=self.wording, in_thread=self.in_thread
+            ),
+            operators_commands=commands,
+            operators=self.operators,
+        )
 
     def _register_answers(self, reception: Reception, farewell: Farewell) -> None:
         answers: dict[str, Answer] = {
@@ -146,11 +169,15 @@ class ShopBot:
             return view, qr_picture(view.link) if view is not None and view.keys else None
 
         view, picture = await self.in_thread(look)
-        return self.wording.subscription(view, customer.language, picture)
+        *others, letter = self.wording.subscription(view, customer.language, picture)
+        if view is not None and view.keys and self.offer_rotation.per_day:
+            letter = replace(letter, buttons=(*letter.buttons, self.wording.offer_of_new_keys(customer.language)))
+        return [*others, letter]
 
     async def _serverstats(self, customer: Customer) -> list[Letter]:
-        servers = await self.in_thread(self.show_servers)
-        return [self.wording.servers(servers, customer.id in self.operators, customer.language)]
+        for_operator = customer.id in self.operators
+        servers = await self.in_thread(lambda: self.show_servers(for_operator))
+        return [self.wording.servers(servers, for_operator, customer.language)]
 
     async def _help(self, customer: Customer) -> list[Letter]:
         return [self.wording.help(customer.language)]

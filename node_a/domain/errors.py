@@ -8,6 +8,8 @@
     │   ├── UnknownCustomer
     │   ├── CustomerBanned
     │   ├── TrialRefused        off, taken before, or too many today
+    │   ├── RotationRefused     new keys are not given: off, or no days are left
+    │   │   └── TooManyRotations as many as may be were given in these 24 hours
     │   ├── ReceiptAddressNeeded the tax receipt has nobody to go to
     │   ├── RefundRefused       more than is left of the payment, or nothing was paid
     │   ├── PaymentRefused      the provider will never take this request: our settings or our bug
@@ -56,6 +58,14 @@ class CustomerBanned(Refused):
 
 class TrialRefused(Refused):
     """There is no trial for this customer now."""
+
+
+class RotationRefused(Refused):
+    """There are no new keys for this customer now."""
+
+
+class TooManyRotations(RotationRefused):
+    """This customer took new keys as often as may be; some hours later there are more."""
 
 
 class ReceiptAddressNeeded(Refused):

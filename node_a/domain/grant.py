@@ -59,5 +59,8 @@ class Grant:
         earned = self.starts_at + self.plan.period - timedelta(days=taken)
         return replace(self, ends_at=min(self.ends_at, max(earned, now)), days_taken=taken)
 
+    def lasting(self, period: timedelta) -> "Grant":
+        return replace(self, ends_at=self.starts_at + period)
+
     def moved(self, by: timedelta) -> "Grant":
         return replace(self, starts_at=self.starts_at + by, ends_at=self.ends_at + by)

@@ -10,7 +10,7 @@ from node_a.domain.customer import CustomerId
 from node_a.domain.grant import GrantId
 from node_a.domain.payment import Payment
 from node_a.domain.refund import Refund
-from node_a.domain.subscription import Subscription
+from node_a.domain.subscription import Subscription, TrafficPeriod
 
 MessageId = NewType("MessageId", UUID)
 
@@ -24,12 +24,17 @@ class MessageKind(StrEnum):
     PAYMENT_RECEIVED = "payment received"
     PAYMENT_DECLINED = "payment declined"
     KEYS_READY = "keys ready"
+    NEW_KEYS = "new keys"
     ENDS_SOON = "ends soon"
     ENDED = "ended"
+    TRAFFIC_RUNS_LOW = "traffic runs low"
+    TRAFFIC_USED_UP = "traffic used up"
     REFUNDED = "refunded"
     # To operators:
     MONEY_NEEDS_YOU = "money needs you"
     STUCK = "stuck"
+    OUTAGE = "outage"
+    OUTAGE_OVER = "outage over"
 
 
 class Priority(IntEnum):
@@ -43,7 +48,8 @@ class Priority(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Message:
     """`unique_key`: a second message with the same one is never queued; `subject`: the payment, grant or subscription
-    it is about, by kind (for STUCK: nothing but a random id); `valid_until`: afterwards it is dropped unsent."""
+    it is about, by kind (for STUCK: nothing but a random id; for OUTAGE and OUTAGE_OVER one made from node,
+    fault and beginning); `valid_until`: afterwards it is dropped unsent."""
 
     id: MessageId
     unique_key: str
@@ -70,6 +76,14 @@ class Message:
         return cls(id, key, customer_id, MessageKind.KEYS_READY, Priority.KEYS, due, until, grant_id)
 
     @classmethod
+    def new_keys(cls, id: MessageId, subscription: Subscription, due: datetime) -> "Message":
+        """Once for each rotation. Whoever asked for it has had the link already: where a secret is taken out of use
+        there are thousands of these, and the keys of those who buy go first."""
+        key = f"{MessageKind.NEW_KEYS}:{subscription.id}:{subscription.rotation}"
+        kind, customer, until = MessageKind.NEW_KEYS, subscription.customer_id, due + _NEWS_IS_GOOD_FOR
+        return cls(id, key, customer, kind, Priority.REMINDER, due, until, subscription.id)
+
+    @classmethod
     def ends_soon(
         cls, id: MessageId, subscription: Subscription, ends_at: datetime, before: timedelta, now: datetime
     ) -> "Message":
@@ -83,6 +97,18 @@ class Message:
         key = f"{MessageKind.ENDED}:{subscription.id}:{ends_at.isoformat()}"
         kind, customer, until = MessageKind.ENDED, subscription.customer_id, ends_at + timedelta(days=3)
         return cls(id, key, customer, kind, Priority.REMINDER, now, until, subscription.id)
+
+    @classmethod
+    def about_traffic(
+        cls, id: MessageId, kind: MessageKind, subscription: Subscription, period: TrafficPeriod, now: datetime
+    ) -> "Message":
+        """`kind`: TRAFFIC_RUNS_LOW or TRAFFIC_USED_UP; each once in a period."""
+        key, customer, until = cls.traffic_key(kind, subscription, period), subscription.customer_id, period.ends_at
+        return cls(id, key, customer, kind, Priority.REMINDER, now, until, subscription.id)
+
+    @staticmethod
+    def traffic_key(kind: MessageKind, subscription: Subscription, period: TrafficPeriod) -> str:
+        return f"{kind}:{subscription.id}:{period.starts_at.isoformat()}"
 
     @classmethod
     def refunded(cls, id: MessageId, customer_id: CustomerId, refund: Refund, now: datetime) -> "Message":

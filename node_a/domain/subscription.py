@@ -14,6 +14,8 @@ SubscriptionId = NewType("SubscriptionId", UUID)
 
 # How long before the end a customer is reminded, the farthest first.
 REMINDERS: Final = (timedelta(days=3), timedelta(days=1))
+# Of the limit: whoever has used so much is told, once in each period.
+NEARLY_ALL: Final = 0.8
 
 
 class SubscriptionState(StrEnum):
@@ -63,15 +65,18 @@ class Subscription:
     def state(self, now: datetime) -> SubscriptionState:
         if not self.runs(now):
             return SubscriptionState.EXPIRED
-        if self.suspended:
-            return SubscriptionState.SUSPENDED
-        paid_until = self.paid_until
-        in_grace = paid_until is not None and paid_until <= now
-        return SubscriptionState.GRACE if in_grace else SubscriptionState.ACTIVE
+        if self.is_in_grace(now):
+            # What there was for renewing is used up, too: then it has just ended.
+            return SubscriptionState.EXPIRED if self.suspended else SubscriptionState.GRACE
+        return SubscriptionState.SUSPENDED if self.suspended else SubscriptionState.ACTIVE
 
     def runs(self, now: datetime) -> bool:
         """Whether there are days left, grace included; the keys may be suspended all the same."""
         return self.ends_at is not None and now < self.ends_at
+
+    def is_in_grace(self, now: datetime) -> bool:
+        """Whether the days that somebody gave are over, and only the keys live on."""
+        return self.runs(now) and self.paid_until is not None and self.paid_until <= now
 
     def is_active(self, now: datetime) -> bool:
         """Whether its keys are to work."""
@@ -106,12 +111,17 @@ class Subscription:
             longer = replace(longer, suspended=False, counted_from=now)
         return longer.revised()
 
-    def with_grace(self, grant_id: GrantId, plan: Plan) -> "Subscription":
-        """With the plan's days after the end, unless it has them, or has had nothing but a trial."""
-        paid_until = self.paid_until
-        if paid_until is None or any(one.is_grace for one in self.grants) or all(one.is_trial for one in self.grants):
-            return self
-        return replace(self, grants=(*self.grants, Grant.grace(grant_id, self.id, plan, paid_until))).revised()
+    def with_grace(self, grant_id: GrantId, plan: Plan | None) -> "Subscription":
+        """With the plan's days after the end, or with none; whoever has had nothing but a trial gets none."""
+        given = [grant for grant in self.grants if not grant.is_grace]
+        had = next((grant for grant in self.grants if grant.is_grace), None)
+        if plan is None or self.paid_until is None or all(grant.is_trial for grant in given):
+            # Its row stays, and lasts no time: the nodes are told of an end, not of grants.
+            grace = had.lasting(timedelta(0)) if had else None
+        else:
+            grace = (had or Grant.grace(grant_id, self.id, plan, self.paid_until)).lasting(plan.period)
+        changed = replace(self, grants=(*given, grace) if grace else self.grants)
+        return self if changed == self else changed.revised()
 
     def refunded(self, source: str, days_taken: int, now: datetime) -> "Subscription":
         """With so many days in all taken back from the grant of `source`; later grants move up, so that no gap opens.
@@ -146,8 +156,9 @@ class Subscription:
         start, end = grant.traffic_period(now)
         if self.counted_from is None or self.counted_from <= start:
             return TrafficPeriod(start, end, grant.plan.traffic_limit)
-        # Renewed at the limit: the better of what runs and what was bought.
-        limits = [one.plan.traffic_limit for one in self.grants if one.ends_at > now and not one.is_grace]
+        # Renewed at the limit: the better of what runs and what was bought, unless that was all paid back.
+        ahead = [one for one in self.grants if one.ends_at > max(now, one.starts_at) and not one.is_grace]
+        limits = [one.plan.traffic_limit for one in ahead]
         known = [limit for limit in limits if limit is not None]
         return TrafficPeriod(self.counted_from, end, max(known) if known and len(known) == len(limits) else None)
 
@@ -157,13 +168,23 @@ class Subscription:
         if period is None or (self.counted_from is not None and self.counted_from >= period.starts_at):
             return self
         turned = replace(self, suspended=False, counted_from=period.starts_at)
-        is_news_for_nodes = self.suspended or (self.counted_from is not None and period.limit is not None)
-        return turned.revised() if is_news_for_nodes else turned
+        # Each period has its own limit on the nodes. Whoever was not counted before has just been given something.
+        is_news = self.counted_from is not None and (self.suspended or self._is_limited_at(self.counted_from, now))
+        return turned.revised() if is_news else turned
 
     def has_used_up(self, used: int, now: datetime) -> bool:
         """Whether so many bytes in this period are all that it has."""
         period = self.traffic_period(now)
         return period is not None and period.limit is not None and used >= period.limit
+
+    def has_little_left(self, used: int, now: datetime) -> bool:
+        """Whether so many bytes in this period are nearly all that it has, or all."""
+        period = self.traffic_period(now)
+        return period is not None and period.limit is not None and used >= period.limit * NEARLY_ALL
+
+    def _is_limited_at(self, *moments: datetime) -> bool:
+        periods = [self.traffic_period(moment) for moment in moments]
+        return any(period is None or period.limit is not None for period in periods)
 
     def suspended_now(self) -> "Subscription":
         return self if self.suspended else replace(self, suspended=True).revised()

@@ -12,8 +12,10 @@ from shared.logs import bind, new_id
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Apps ask for links all day, supervisors for health: lines that nobody reads.
-_SILENT: Final = {"links.subscription", "health.alive"}
+# Supervisors ask for health all day: lines that nobody reads.
+_SILENT: Final = {"health.alive"}
+# Who looked at a subscription, and when, is nobody's business but the customer's.
+_UNSEEN: Final = "/sub/"
 
 log = structlog.get_logger("web.access")
 
@@ -36,7 +38,7 @@ def start_clock() -> None:
 
 def write_line(response: Response) -> Response:
     """An `after_request` function."""
-    if request.endpoint in _SILENT:
+    if request.endpoint in _SILENT or request.path.startswith(_UNSEEN):
         return response
     rule = request.url_rule.rule if request.url_rule else None
     milliseconds = round((time.perf_counter() - g.started) * 1000, 1) if "started" in g else None

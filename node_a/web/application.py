@@ -11,11 +11,14 @@ from node_a.domain.errors import Unavailable
 from node_a.web.access_log import WithId, start_clock, write_line
 from node_a.web.headers import security_headers
 from node_a.web.health import health
+from node_a.web.link_formats.shelf import Shelf
 from node_a.web.links import links
 from node_a.web.mini_app import mini_app, mini_app_shell
 from node_a.web.needs import Web
 from node_a.web.pages import Pages
 from node_a.web.payments_return import payments_return
+from node_a.web.places import Places
+from node_a.web.renewals import renewals
 from node_a.web.static_files import asset_urls, let_browsers_keep_them
 from node_a.web.webhooks import LARGEST_BODY, webhooks
 
@@ -35,6 +38,7 @@ def create_app(web: Web) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     assets = asset_urls()
     pages = Pages(web, assets)
+    places = Places(web.payments_at_once)
 
     app.before_request(start_clock)
     app.after_request(write_line)
@@ -43,10 +47,11 @@ def create_app(web: Web) -> Flask:
     _explain_errors(app, pages)
 
     app.register_blueprint(mini_app_shell(web, pages))
-    app.register_blueprint(mini_app(web, pages))
+    app.register_blueprint(mini_app(web, pages, places))
     app.register_blueprint(payments_return(web, pages))
     app.register_blueprint(webhooks(web))
-    app.register_blueprint(links(web))
+    app.register_blueprint(links(web, pages, Shelf()))
+    app.register_blueprint(renewals(web, pages, places))
     app.register_blueprint(health(web))
 
     @app.get("/")

@@ -1,6 +1,5 @@
 """The Mini App: a shell without data, and fragments for the customer whom Telegram vouches for."""
 
-from threading import BoundedSemaphore
 from typing import Final
 from uuid import UUID
 
@@ -8,11 +7,12 @@ from flask import Blueprint, Response, abort, request, send_file
 from markupsafe import Markup
 
 from node_a.domain.customer import Language
-from node_a.domain.errors import ProviderUnavailable, ReceiptAddressNeeded, TrialRefused
+from node_a.domain.errors import ReceiptAddressNeeded, TrialRefused
 from node_a.domain.payment import PaymentId
 from node_a.web.needs import Web
-from node_a.web.orders import Order
+from node_a.web.orders import Order, rotation_shown
 from node_a.web.pages import Pages
+from node_a.web.places import Places
 from node_a.web.problems import explain_problems
 from node_a.web.rate import POLLS, REQUESTS, Rate
 from node_a.web.screens import Screens
@@ -21,12 +21,10 @@ from node_a.web.visitor import IdentifyCustomer
 _TELEGRAM_SCRIPT_KEPT_FOR: Final = 3600
 
 
-def mini_app(web: Web, pages: Pages) -> Blueprint:
+def mini_app(web: Web, pages: Pages, places: Places) -> Blueprint:
     blueprint = Blueprint("mini_app", __name__)
     identify = IdentifyCustomer(web)
     requests, polls = Rate(*REQUESTS), Rate(*POLLS)
-    # A provider that hangs must leave threads for everything else.
-    places = BoundedSemaphore(web.payments_at_once)
     explain_problems(blueprint, pages)
     screens = Screens(web, pages)
 
@@ -41,14 +39,11 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
         receipt_to = order.receipt_to
         if web.receipts and receipt_to is None:
             receipt_to = web.last_receipt_address(customer.id)
-        if not places.acquire(blocking=False):
-            raise ProviderUnavailable("as many payments are being opened as may be at once")
         try:
-            payment = web.open_payment(customer.id, order.plan_code, receipt_to)
+            with places.one():
+                payment = web.open_payment(customer.id, order.plan_code, receipt_to)
         except ReceiptAddressNeeded:
             return screens.home(customer, typed=receipt_to or ""), 422
-        finally:
-            places.release()
         return screens.payment(customer, payment.id), 201
 
     @blueprint.get("/app/payments/<uuid:id>")
@@ -71,6 +66,29 @@ def mini_app(web: Web, pages: Pages) -> Blueprint:
     def trial() -> str:
         customer = identify(polls)
         return screens.trial(customer) or screens.home(customer)
+
+    @blueprint.get("/app/rotation")
+    def ask_about_new_keys() -> str:
+        return screens.ask_about_new_keys(identify(requests))
+
+    @blueprint.post("/app/rotation")
+    def rotate() -> tuple[str, int]:
+        customer = identify(requests)
+        web.rotate_keys(customer.id, rotation_shown(request))
+        return screens.new_keys(customer), 201
+
+    @blueprint.get("/app/rotation/done")
+    def new_keys() -> str:
+        return screens.new_keys(identify(polls))
+
+    @blueprint.get("/app/trouble")
+    def trouble() -> str:
+        return screens.trouble(identify(requests))
+
+    @blueprint.post("/app/trouble/repair")
+    def repair() -> str:
+        customer = identify(requests)
+        return screens.trouble(customer, web.repair_keys(customer.id))
 
     return blueprint
 

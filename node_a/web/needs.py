@@ -2,28 +2,40 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from node_a.application.diagnosis import Diagnosis
 from node_a.application.overview import PaymentView, SubscriptionView
 from node_a.application.ports import Clock
+from node_a.application.repair import Repaired
+from node_a.application.rotation import RotationOffer
 from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.plan import Plan
+from node_a.domain.subscription import SubscriptionId
 
 # The use cases, by what they take and give: RegisterCustomer, OpenPayment, ShowSubscription, ShowOpenPayment,
-# ShowPayment, OpenSubscriptionLink, NudgePayment, LastReceiptAddress, TrialAvailable, TakeTrial.
+# ShowPayment, OpenSubscriptionLink, RenewByLink, ShowRenewal, NudgePayment, LastReceiptAddress, TrialAvailable,
+# TakeTrial, ShowTraffic, OfferRotation, RotateKeys, Diagnose, RepairKeys.
 Register = Callable[[CustomerId, str | None], Customer]
 OpenPayment = Callable[[CustomerId, str, str | None], Payment]
 ShowSubscription = Callable[[CustomerId, Language], SubscriptionView | None]
 ShowOpenPayment = Callable[[CustomerId], Payment | None]
 ShowPayment = Callable[[PaymentId, CustomerId | None, Language], PaymentView]
 OpenLink = Callable[[str], SubscriptionView]
+RenewByLink = Callable[[str, str, str | None], Payment]
+ShowRenewal = Callable[[str, PaymentId], PaymentView]
 Nudge = Callable[[PaymentId | None, str | None, bool], bool]  # the last: about a refund
 LastReceiptAddress = Callable[[CustomerId], str | None]
 TrialAvailable = Callable[[CustomerId], Plan | None]
 TakeTrial = Callable[[CustomerId], None]
+ShowTraffic = Callable[[SubscriptionId], Sequence[tuple[date, int]]]
+OfferRotation = Callable[[CustomerId], RotationOffer | None]
+RotateKeys = Callable[[CustomerId, int], None]
+Diagnose = Callable[[CustomerId, Language], Diagnosis]
+RepairKeys = Callable[[CustomerId], Repaired]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,7 @@ class Web:
     comes from, unless `telegram_script_file` is a copy that we serve;
     `frame_ancestors`: origins that may show the Mini App in a frame; `trusted_proxies`: how many stand before us;
     `support_contact`: a t.me name or address, shown as it is, perhaps empty; `is_ready`: None, or what is missing;
+    `new_keys_offered`: whether customers may take new keys at all;
     `receipts`: whether buyers are asked for an e-mail, for the tax receipt;
     `payments_at_once`: how many may be opened side by side, fewer than there are threads: the provider may hang."""
 
@@ -55,14 +68,22 @@ class Web:
     register: Register
     open_payment: OpenPayment
     show_subscription: ShowSubscription
+    show_traffic: ShowTraffic
     show_open_payment: ShowOpenPayment
     show_payment: ShowPayment
     open_link: OpenLink
+    renew_by_link: RenewByLink
+    show_renewal: ShowRenewal
     nudge: Nudge
     receipts: bool
     last_receipt_address: LastReceiptAddress
     trial_available: TrialAvailable
     take_trial: TakeTrial
+    new_keys_offered: bool
+    offer_rotation: OfferRotation
+    rotate_keys: RotateKeys
+    diagnose: Diagnose
+    repair_keys: RepairKeys
     payments_at_once: int = 4
 
     @property

@@ -1,10 +1,10 @@
-"""What a customer sends when they buy: which plan, and where the receipt goes."""
+"""What is sent by whoever buys: which plan, and where the receipt goes."""
 
 from dataclasses import dataclass, field
 
 from flask import Request
 
-from node_a.domain.errors import UnknownPlan
+from node_a.domain.errors import RotationRefused, UnknownPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +23,17 @@ class Order:
         if not isinstance(code, str):
             raise UnknownPlan("no plan named")
         return cls(code, receipt_to if isinstance(receipt_to, str) else None)
+
+    @classmethod
+    def of_form(cls, request: Request) -> "Order":
+        """From a plain page's form."""
+        return cls(request.form.get("plan", ""), request.form.get("email"))
+
+
+def rotation_shown(request: Request) -> int:
+    """The keys that the customer was asked about. Raises RotationRefused if none are named."""
+    body = request.get_json(silent=True)
+    shown = body.get("rotation") if isinstance(body, dict) else None
+    if not isinstance(shown, int) or isinstance(shown, bool):
+        raise RotationRefused("no rotation named")
+    return shown

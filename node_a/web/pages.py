@@ -39,7 +39,7 @@ def _environment(language: Language, web: Web, assets: dict[str, str]) -> Enviro
     # The i18n extension adds its methods at run time.
     extended: Any = environment
     extended.install_gettext_translations(catalogue_for(language), newstyle=True)
-    for name in ("money", "date", "days_left", "plan_title", "traffic"):
+    for name in ("money", "date", "date_and_time", "days_left", "plan_title", "size", "traffic"):
         environment.filters[name] = partial(getattr(formats, name), language=language)
     environment.globals.update(
         language=language.value,

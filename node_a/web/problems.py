@@ -9,6 +9,8 @@ from node_a.domain.errors import (
     CustomerBanned,
     PaymentRefused,
     ProviderUnavailable,
+    RotationRefused,
+    TooManyRotations,
     TrialRefused,
     Unavailable,
     UnknownCustomer,
@@ -39,6 +41,8 @@ _PROBLEMS: tuple[tuple[type[Exception], _Problem], ...] = (
     (BeingErased, _Problem("being-erased", 403)),
     (UnknownCustomer, _Problem("being-erased", 403)),  # between being let in and being served
     (TrialRefused, _Problem("trial-refused", 409)),
+    (TooManyRotations, _Problem("too-many-rotations", 409)),
+    (RotationRefused, _Problem("rotation-refused", 409)),
     (UnknownPlan, _Problem("unknown-plan", 404)),
     (UnknownPayment, _Problem("unknown-payment", 404)),
     (PaymentRefused, _Problem("payment-refused", 502)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from node_a.application.ports import AppButton, Letter
 from node_a.domain.customer import Language
 from node_a.domain.plan import Plan
-from node_a.wording import formats
+from node_a.wording import formats, troubles
 from node_a.wording.markup import bold, lines, paragraphs, plain
 from node_a.wording.words import Words
 
@@ -53,7 +53,7 @@ class Answers:
                 plain(words.gettext("Questions? Write to %(contact)s.", contact=self.support_contact)),
                 plain(words.gettext("To have everything about you deleted, send /delete_me.")),
             ),
-            (AppButton(words.gettext("Choose a plan")),),
+            (troubles.ask_button(language), AppButton(words.gettext("Choose a plan"))),
         )
 
     def payment_support(self, language: Language) -> Letter:

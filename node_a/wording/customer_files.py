@@ -1,6 +1,7 @@
 """What an operator reads about one customer."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from node_a.application.acts import ActKind, Result
@@ -10,7 +11,8 @@ from node_a.domain.customer import NOBODY, Language, Standing
 from node_a.domain.grant import Grant
 from node_a.domain.payment import PaymentState
 from node_a.domain.refund import Refund, RefundState
-from node_a.wording import formats
+from node_a.domain.subscription import Subscription, SubscriptionState
+from node_a.wording import formats, traffic
 from node_a.wording.attention import LONGEST_REASON, why
 from node_a.wording.fitting import as_much_as_fits
 from node_a.wording.markup import bold, code, lines, paragraphs, plain, shortened
@@ -63,19 +65,31 @@ def _subscription(file: CustomerFile, most: int, words: Words) -> str:
     subscription = file.subscription
     if subscription is None or subscription.paid_until is None:
         return "" if file.customer.id == NOBODY else plain(words.gettext("No subscription."))
-    end = formats.date_and_time(subscription.paid_until, words.language)
-    if subscription.runs(file.now):
-        left = formats.days_left(subscription.days_left(file.now), words.language)
-        until = words.gettext("Valid until %(moment)s (%(days_left)s).", moment=end, days_left=left)
-    else:
-        until = words.gettext("It was valid until %(moment)s.", moment=end)
-    grants = [_grant(grant, words) for grant in reversed(subscription.grants)]
+    grants = [_grant(grant, words) for grant in reversed(subscription.grants) if grant.starts_at < grant.ends_at]
     return lines(
         bold(words.gettext("Subscription")) + " " + code(str(subscription.id)),
-        plain(until),
+        *(plain(line) for line in _state(subscription, subscription.paid_until, file.now, words)),
+        plain(traffic.used_in(file.traffic, subscription.paid_until, words)),
         plain(_keys(file, words)),
         *_first(most, grants, words),
     )
+
+
+def _state(subscription: Subscription, paid_until: datetime, now: datetime, words: Words) -> list[str]:
+    end = formats.date_and_time(paid_until, words.language)
+    left = formats.days_left(subscription.days_left(now), words.language)
+    runs = words.gettext("Valid until %(moment)s (%(days_left)s).", moment=end, days_left=left)
+    over = words.gettext("It was valid until %(moment)s.", moment=end)
+    keys_until = formats.date_and_time(subscription.ends_at or paid_until, words.language)
+    match subscription.state(now):
+        case SubscriptionState.ACTIVE:
+            return [runs]
+        case SubscriptionState.SUSPENDED:
+            return [runs, words.gettext("Suspended") + ": " + words.gettext("the traffic of this period is used up")]
+        case SubscriptionState.GRACE:
+            return [over, words.gettext("The keys still work until %(moment)s.", moment=keys_until)]
+        case SubscriptionState.EXPIRED:
+            return [over]
 
 
 def _keys(file: CustomerFile, words: Words) -> str:
@@ -93,6 +107,7 @@ def _grant(grant: Grant, words: Words) -> str:
         "trial": words.gettext("trial"),
         "admin": words.gettext("gift"),
         "outage": words.gettext("for an outage"),
+        "grace": words.gettext("grace"),
     }
     start, end = (formats.date(moment, words.language) for moment in (grant.starts_at, grant.ends_at))
     return plain(f"• {start} – {end}, {reasons.get(reason, reason)}")

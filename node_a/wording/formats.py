@@ -1,5 +1,6 @@
 """How amounts, dates, sizes and periods are written for customers."""
 
+import datetime as calendar
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final
@@ -36,6 +37,11 @@ def date(moment: datetime, language: Language) -> str:
     return format_date(moment.astimezone(MOSCOW).date(), "d MMMM y", locale=language.value)
 
 
+def day(of: calendar.date, language: Language) -> str:
+    """ "22 ноября": for what lies in these weeks."""
+    return format_date(of, "d MMMM", locale=language.value)
+
+
 def date_and_time(moment: datetime, language: Language) -> str:
     """ "22 ноября 2026, 18:42 МСК": in Moscow's time, and saying so."""
     time = f"{moment.astimezone(MOSCOW):%H:%M}"
@@ -57,6 +63,11 @@ def size(amount: int, language: Language) -> str:
 def percent(value: float, language: Language) -> str:
     """ "12 %" of a value from 0 to 100."""
     return f"{format_decimal(Decimal(value), '#,##0', locale=language.value)}{_NO_BREAK}%"
+
+
+def signed(value: float, language: Language) -> str:
+    """ "+0,4" and "-25,0": how far something is off."""
+    return format_decimal(Decimal(str(round(value, 1))), "+#,##0.0;-#,##0.0", locale=language.value)
 
 
 def days_left(days: int, language: Language) -> str:

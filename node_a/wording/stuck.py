@@ -90,6 +90,10 @@ def _job(stuck: StuckJob, words: Words) -> _Show:
     failing = {
         Job.RECONCILE: words.gettext("The comparison with YooKassa's lists does not get through"),
         Job.WATCH_STUCK: words.gettext("The watch over what is stuck fails"),
+        Job.FILL_NODES: words.gettext("The keys for new and retired servers cannot be listed"),
+        Job.AUDIT: words.gettext("What the servers hold cannot be compared"),
+        Job.COUNT_TRAFFIC: words.gettext("Traffic cannot be counted"),
+        Job.ROLL_UP_TRAFFIC: words.gettext("The traffic of long ago cannot be put together"),
     }
     return _retryable(plain(failing[stuck.job] + _since(stuck.since, words)), stuck.thing, words)
 
@@ -110,10 +114,15 @@ def _kind(kind: MessageKind, words: Words) -> str:
         MessageKind.PAYMENT_RECEIVED: words.gettext("payment received"),
         MessageKind.PAYMENT_DECLINED: words.gettext("payment declined"),
         MessageKind.KEYS_READY: words.gettext("keys ready"),
+        MessageKind.NEW_KEYS: words.gettext("new keys"),
         MessageKind.ENDS_SOON: words.gettext("the end is near"),
         MessageKind.ENDED: words.gettext("the end"),
+        MessageKind.TRAFFIC_RUNS_LOW: words.gettext("traffic runs low"),
+        MessageKind.TRAFFIC_USED_UP: words.gettext("traffic used up"),
         MessageKind.REFUNDED: words.gettext("money back"),
         MessageKind.MONEY_NEEDS_YOU: words.gettext("to operators"),
         MessageKind.STUCK: words.gettext("to operators"),
+        MessageKind.OUTAGE: words.gettext("to operators"),
+        MessageKind.OUTAGE_OVER: words.gettext("to operators"),
     }
     return kinds[kind]

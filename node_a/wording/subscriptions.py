@@ -8,7 +8,7 @@ from node_a.application.overview import LabelledKey, SubscriptionView
 from node_a.application.ports import AppButton, Button, CopyButton, Letter
 from node_a.domain.customer import Language
 from node_a.domain.subscription import SubscriptionState
-from node_a.wording import formats
+from node_a.wording import formats, traffic
 from node_a.wording.markup import bold, code, length, lines, paragraphs, plain
 from node_a.wording.words import Words
 
@@ -36,7 +36,11 @@ def subscription(view: SubscriptionView | None, language: Language, picture: byt
         nothing = words.gettext("You have no subscription yet. Choose a plan, and the keys will come to this chat.")
         return [Letter(plain(nothing), (AppButton(words.gettext("Choose a plan")),))]
     if view.state is SubscriptionState.EXPIRED:
-        return [ended(view.ends_at, language)]
+        return [ended(view.ends_at, None, language)]
+    if view.state is SubscriptionState.GRACE:
+        return [ended(view.ends_at, view.keys_until, language)]
+    if view.state is SubscriptionState.SUSPENDED:
+        return [traffic.used_up(view, language)]
     text = paragraphs(_state(view, words), *_keys(view, words), plain(words.gettext("How to connect: /help")))
     letters = [Letter(text, _buttons(view, words))]
     if picture is not None and view.keys:
@@ -59,13 +63,18 @@ def ends_soon(ends_at: datetime, days_left: int, language: Language) -> Letter:
     )
 
 
-def ended(ends_at: datetime, language: Language) -> Letter:
+def ended(ends_at: datetime, keys_until: datetime | None, language: Language) -> Letter:
+    """`keys_until`: how long the keys still work; None if they do not."""
     words = Words(language)
+    after = words.gettext("After a renewal the same keys work again: there is nothing to set up anew.")
+    if keys_until is not None:
+        until = formats.date_and_time(keys_until, language)
+        after = words.gettext("The keys still work until %(moment)s, so that you can renew.", moment=until)
     return Letter(
         paragraphs(
             bold(words.gettext("The subscription has ended")),
             plain(words.gettext("It was valid until %(moment)s.", moment=formats.date_and_time(ends_at, language))),
-            plain(words.gettext("After a renewal the same keys work again: there is nothing to set up anew.")),
+            plain(after),
         ),
         (AppButton(words.gettext("Renew")),),
     )
@@ -77,6 +86,7 @@ def _state(view: SubscriptionView, words: Words) -> str:
         bold(words.gettext("The subscription is active")),
         plain(_until(view.ends_at, view.days_left, words)),
         plain(plan),
+        plain(traffic.used_in(view.traffic, view.ends_at, words)),
     )
 
 

@@ -4,20 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from node_a.application.acts import Answered
+from node_a.application.diagnosis import Diagnosis
+from node_a.application.limits import TrafficRunsLow, TrafficUsedUp
 from node_a.application.lookup import CustomerFile
 from node_a.application.notices import (
     Ended,
     EndsSoon,
     KeysReady,
     MoneyNeedsYou,
+    NewKeys,
     Notice,
     PaymentDeclined,
     PaymentReceived,
     Refunded,
     SomethingStuck,
 )
+from node_a.application.outages import NodeOutage
 from node_a.application.overview import SubscriptionView
-from node_a.application.ports import Letter
+from node_a.application.ports import Button, Letter
+from node_a.application.repair import Repaired
 from node_a.application.statistics import ServerView
 from node_a.application.stuck import StuckThings
 from node_a.domain.customer import Language
@@ -28,11 +33,15 @@ from node_a.wording import (
     customer_files,
     farewell,
     operators,
+    outages,
     payments,
+    rotations,
     servers,
     stuck,
     subscriptions,
+    traffic,
     trials,
+    troubles,
 )
 
 
@@ -40,11 +49,12 @@ from node_a.wording import (
 class Wording:
     """`support_contact`: where people answer, as a customer can use it ("@qent_support", an e-mail address).
 
-    `compose` is the port ComposeLetter, `describe` is DescribePlan.
+    `telegram_link_url`: what leads into Telegram. `compose` is the port ComposeLetter, `describe` is DescribePlan.
     """
 
     shop_name: str
     support_contact: str
+    telegram_link_url: str = "https://t.me"
 
     def compose(self, notice: Notice, language: Language) -> Letter:
         match notice:
@@ -52,28 +62,42 @@ class Wording:
                 return payments.received(payment, language)
             case PaymentDeclined(payment):
                 return payments.declined(payment, language)
-            case KeysReady(view):
-                return subscriptions.keys_ready(view, language)
-            case EndsSoon() | Ended():
+            case KeysReady() | NewKeys():
+                return self._about_keys(notice, language)
+            case EndsSoon() | Ended() | TrafficUsedUp() | TrafficRunsLow():
                 return self._about_the_end(notice, language)
             case Refunded():
                 return payments.refunded(notice, language)
-            case MoneyNeedsYou() | SomethingStuck():
+            case MoneyNeedsYou() | SomethingStuck() | NodeOutage():
                 return self._to_operator(notice, language)
 
-    def _about_the_end(self, notice: EndsSoon | Ended, language: Language) -> Letter:
+    def _about_keys(self, notice: KeysReady | NewKeys, language: Language) -> Letter:
         match notice:
+            case KeysReady(view):
+                return subscriptions.keys_ready(view, language)
+            case NewKeys(view):
+                return rotations.new_keys_work(view, language)
+
+    def _about_the_end(self, notice: EndsSoon | Ended | TrafficUsedUp | TrafficRunsLow, language: Language) -> Letter:
+        """Of the days, or of the traffic."""
+        match notice:
+            case TrafficUsedUp():
+                return traffic.used_up(notice, language)
+            case TrafficRunsLow():
+                return traffic.runs_low(notice, language)
             case EndsSoon(ends_at, days_left):
                 return subscriptions.ends_soon(ends_at, days_left, language)
-            case Ended(ends_at):
-                return subscriptions.ended(ends_at, language)
+            case Ended(ends_at, keys_until):
+                return subscriptions.ended(ends_at, keys_until, language)
 
-    def _to_operator(self, notice: MoneyNeedsYou | SomethingStuck, language: Language) -> Letter:
+    def _to_operator(self, notice: MoneyNeedsYou | SomethingStuck | NodeOutage, language: Language) -> Letter:
         match notice:
             case MoneyNeedsYou(payment):
                 return operators.money_needs_you(payment, language)
             case SomethingStuck(things):
                 return stuck.stuck(things, language)
+            case NodeOutage():
+                return outages.outage(notice, language)
 
     def describe(self, payment: Payment, language: Language) -> str:
         return payments.describe(self.shop_name, payment, language)
@@ -144,6 +168,34 @@ class Wording:
 
     def no_trial_now(self, language: Language) -> Letter:
         return trials.none_now(language)
+
+    # ── new keys, and when it does not work ──
+
+    def offer_of_new_keys(self, language: Language) -> Button:
+        return rotations.offer(language)
+
+    def ask_before_new_keys(self, rotation: int, language: Language) -> Letter:
+        """`rotation`: the keys that would be replaced."""
+        return rotations.question(rotation, language)
+
+    def new_keys_begun(self, view: SubscriptionView, language: Language) -> Letter:
+        return rotations.begun(view, language)
+
+    def keys_kept(self, language: Language) -> Letter:
+        return rotations.kept(language)
+
+    def question_about_keys_too_old(self, language: Language) -> Letter:
+        return rotations.too_old(language)
+
+    def too_many_new_keys(self, language: Language) -> Letter:
+        return rotations.too_many(language)
+
+    def no_new_keys(self, language: Language) -> Letter:
+        return rotations.none_to_give(language)
+
+    def diagnosis(self, diagnosis: Diagnosis, language: Language, repaired: Repaired | None = None) -> Letter:
+        """`repaired`: what became of a repair that was asked for just now."""
+        return troubles.letter(diagnosis, repaired, self.support_contact, self.telegram_link_url, language)
 
     # ── for operators ──
 

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from node_a.application.ports import Activity
+from node_a.application.ports import Activity, Queue
 from node_a.domain.errors import LedgerUnavailable, Refused, ShopError
 from node_a.worker.trouble import Trouble
 from shared.logs import bind, new_id
@@ -24,13 +24,15 @@ PAUSE_WITHOUT_A_LEDGER: Final = 1.0
 
 @dataclass(eq=False, kw_only=True)
 class Desk(Generic[C]):
-    """`claim` takes at most so many; `handle` does one; `ids` names it in the log; `at_once`: handled side by side."""
+    """`claim` takes at most so many; `handle` does one; `ids` names it in the log; `at_once`: handled side by side;
+    `serves`: which queues are its own, where an activity has several."""
 
     activity: Activity
     claim: Callable[[int], Awaitable[Sequence[C]]]
     handle: Callable[[C], Awaitable[object]]
     ids: Callable[[C], Mapping[str, str]]
     at_once: int
+    serves: Callable[[Queue], bool] | None = None
     pause_after_a_bug: float = PAUSE_AFTER_A_BUG
     pause_without_a_ledger: float = PAUSE_WITHOUT_A_LEDGER
     bell: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 
@@ -12,7 +11,6 @@ from node_a.application.erasure import EraseCustomer
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
 from node_a.application.jobs import Job, RunJob
 from node_a.application.ports import (
-    AccessClaim,
     Activity,
     Clock,
     InThread,
@@ -25,19 +23,20 @@ from node_a.application.ports import (
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.refunding import SettleRefunds
 from node_a.application.settlement import SettlePayment
+from node_a.application.upkeep import ProvideUpkeep
 from node_a.domain.subscription import SubscriptionId
 from node_a.worker.desk import Desk
+from node_a.worker.providing import providing_desks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # A lease outlives all time-outs of its attempt, or two would work on the same thing.
 PAYMENT_LEASE: Final = timedelta(minutes=3)
-# The shorter, the sooner work goes on that a killed worker had in hand: behind a gate that has just opened, all of it
-# waits for the one attempt.
-ACCESS_LEASE: Final = timedelta(seconds=90)
 MESSAGE_LEASE: Final = timedelta(seconds=90)
 # A nightly walk through the provider's lists, with a provider that is slow: two at once would help nobody.
-JOB_LEASE: Final = timedelta(hours=2)
+NIGHTLY_LEASE: Final = timedelta(hours=2)
+# The shorter, the sooner a job is run that a killed worker had in hand.
+JOB_LEASE: Final = timedelta(minutes=20)
 
 
 def desks(
@@ -45,6 +44,7 @@ def desks(
     settle: SettlePayment,
     settle_refunds: SettleRefunds,
     provide: ProvideAccess,
+    keep_up: ProvideUpkeep,
     deliver: DeliverMessage,
     remind: RemindCustomer,
     expire: ExpireSubscription,
@@ -71,18 +71,14 @@ def desks(
         if payment.attention is not None and payment.attention != claim.payment.attention:
             log.error("a person must look at a payment", problem=payment.attention)
 
-    async def provide_and_tell(claim: AccessClaim) -> None:
-        if not await provide(claim):
-            log.warning("an access was given up: its node is not in the settings any more, and was not told")
-
     def claim_payments(books: Ledger, limit: int) -> Sequence[PaymentClaim]:
         return books.payments.claim_due(clock(), clock() + PAYMENT_LEASE, limit)
 
-    def claim_accesses(books: Ledger, limit: int) -> Sequence[AccessClaim]:
-        return books.accesses.claim_due(clock(), clock() + ACCESS_LEASE, limit)
-
     def claim_jobs(books: Ledger, limit: int) -> Sequence[JobClaim]:
-        return books.jobs.claim_due(list(jobs), clock(), clock() + JOB_LEASE, limit)
+        nightly, now = {Job.RECONCILE} & set(jobs), clock()
+        claims = books.jobs.claim_due(list(nightly), now, now + NIGHTLY_LEASE, limit)
+        others = sorted(set(jobs) - nightly)
+        return [*claims, *books.jobs.claim_due(others, now, now + JOB_LEASE, limit - len(claims))]
 
     def claim_messages(books: Ledger, limit: int) -> Sequence[MessageClaim]:
         return books.messages.claim_due(clock(), clock() + MESSAGE_LEASE, limit)
@@ -95,13 +91,7 @@ def desks(
             ids=lambda claim: {"payment": str(claim.payment.id), "customer": str(claim.payment.customer_id)},
             at_once=4,
         ),
-        Desk(
-            activity=Activity.PROVIDE,
-            claim=lambda limit: ledger(lambda books: claim_accesses(books, limit)),
-            handle=provide_and_tell,
-            ids=_ids_of_access,
-            at_once=8,
-        ),
+        *providing_desks(provide=provide, keep_up=keep_up, ledger=ledger, clock=clock),
         Desk(
             activity=Activity.DELIVER,
             claim=lambda limit: ledger(lambda books: claim_messages(books, limit)),
@@ -115,7 +105,7 @@ def desks(
             claim=lambda limit: ledger(lambda books: claim_jobs(books, limit)),
             handle=RunJob(ledger=ledger, work=jobs, clock=clock),
             ids=lambda claim: {"job": claim.name},
-            at_once=2,
+            at_once=len(Job),  # none waits for another
         ),
         of_time(Activity.EXPIRE, lambda books, limit: books.subscriptions.due_for_expiry(clock(), limit), expire),
         Desk(
@@ -126,8 +116,3 @@ def desks(
             at_once=1,
         ),
     )
-
-
-def _ids_of_access(claim: AccessClaim) -> Mapping[str, str]:
-    subscription: UUID = claim.id.subscription_id
-    return {"subscription": str(subscription), "node": claim.id.node, "protocol": claim.id.protocol.value}

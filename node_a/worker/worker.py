@@ -1,13 +1,13 @@
 """The worker's loop: it rings the desks that have work, within 50 ms of the moment there is some."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from node_a.application.ports import Agenda, Clock, RunInThread
+from node_a.application.ports import Activity, Agenda, Clock, Queue, RunInThread
 from node_a.domain.errors import ShopError
 from node_a.worker.desk import Desk
 from node_a.worker.trouble import Trouble
@@ -72,10 +72,15 @@ class Worker:
             await asyncio.sleep(self.look)
 
     async def _ring(self) -> None:
-        due = await self.in_thread(lambda: self.agenda.due(self.clock()))
+        due, queues = await self.in_thread(self._look)
         for desk in self.desks:
-            if desk.activity in due:
+            if desk.activity in due and (desk.serves is None or any(map(desk.serves, queues))):
                 desk.bell.set()
+
+    def _look(self) -> tuple[Set[Activity], Set[Queue]]:
+        now = self.clock()
+        due = self.agenda.due(now)
+        return due, self.agenda.queues(now) if Activity.PROVIDE in due else frozenset()
 
     async def _observe(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sandbox.agent.users import Overtaken, Users
 from sandbox.node_control import PART, Clock, Faults, Journal, Part, control_app, supervised
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from shared.agent_contract import (
     NAME_PATTERN,
     AgentStatus,
@@ -41,7 +41,7 @@ class BadRequest(Exception):
     """400; the text never repeats what was sent."""
 
 
-def create_app(*, token: str, store: Store, troubles: Troubles, clock: Clock = time.time) -> web.Application:
+def create_app(*, token: str, store: Store, troubles: NodeTroubles, clock: Clock = time.time) -> web.Application:
     """The agent's API at `/v1` and `/healthz`, its control paths below `/sandbox`. `clock`: seconds since the epoch."""
     users = Users(store, clock)
     calls = _Calls(users, clock)
@@ -49,6 +49,7 @@ def create_app(*, token: str, store: Store, troubles: Troubles, clock: Clock = t
     supervise = supervised(
         journal,
         faults,
+        clock=clock,
         is_down=lambda: troubles.agent_down,
         refused=_unauthorized,
         broken=_broken,

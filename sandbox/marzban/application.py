@@ -11,11 +11,11 @@ from sandbox.marzban.panel import Panel
 from sandbox.marzban.tokens import Tokens
 from sandbox.node_control import PART, Clock, Faults, Journal, Part, control_app, supervised
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 
 
 def create_app(
-    *, username: str, password: str, store: Store, troubles: Troubles, clock: Clock = time.time
+    *, username: str, password: str, store: Store, troubles: NodeTroubles, clock: Clock = time.time
 ) -> web.Application:
     """The panel with one database admin, its API below `/api` and its control paths below `/sandbox`. `clock`: seconds
     since the epoch."""
@@ -25,6 +25,7 @@ def create_app(
     supervise = supervised(
         journal,
         faults,
+        clock=clock,
         is_down=lambda: troubles.marzban_down,
         refused=lambda: unauthorized("Could not validate credentials"),
         broken=broken,

@@ -120,16 +120,16 @@ class Control:
         return web.json_response(list(self.api.journal))
 
     async def get_troubles(self, request: web.Request) -> web.Response:
-        return web.json_response(dataclasses.asdict(self.troubles))
+        return web.json_response(self.troubles.switches())
 
     async def set_troubles(self, request: web.Request) -> web.Response:
         wanted = await object_in(request)
-        known = {field.name for field in dataclasses.fields(self.troubles)}
+        known = self.troubles.switches()
         for name, value in wanted.items():
             if name not in known or not isinstance(value, bool):
                 refuse(400, f"unknown trouble or not a boolean: {name}")
         for name, value in wanted.items():
-            setattr(self.troubles, name, value)
+            self.troubles.switch(name, value)
         self.bell.ring()
         return await self.get_troubles(request)
 

@@ -17,6 +17,7 @@ from sandbox.torture.threads import Background
 
 _YOOKASSA_FAULTS: Final = ("500", "500_after_work", "html", "html_200", "drop", "drop_after_work", "429")
 _NODE_FAULTS: Final = ("500_after_work", "drop", "drop_after_work", "401")
+_PARTS: Final = ("marzban", "agent")
 _WEBHOOKS: Final = {"lost": 0.2, "twice": 0.25, "late": 0.3, "latest_seconds": 6.0}
 _PAUSES: Final = (0.3, 1.2)
 # Seconds for which a neighbour is away.
@@ -33,6 +34,7 @@ class Chaos:
         self._seed = seed
         self._random = random.Random(f"chaos {seed}")  # noqa: S311 - luck, not secrecy
         self._http = httpx.Client(trust_env=False, timeout=30)
+        # The codes of nodes that are switched off, and the names of switches; until when.
         self._away: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = Background("chaos", self._run)
@@ -56,14 +58,17 @@ class Chaos:
             self._come_back(name)
         self._webhooks_are({})
         self._post(f"{self._shop.yookassa_url}/sandbox/faults", {})
-        for part in ("marzban", "agent"):
-            self._post(f"{self._shop.node_url}/sandbox/{part}/faults", {"next": "drop", "count": 0})
+        for code in self._shop.node_urls:
+            for part in _PARTS:
+                self._node_will(code, part, {"next": "drop", "count": 0})
 
     def _run(self) -> None:
         kinds: dict[Callable[[], str], int] = {
             self._yookassa_fails: 10,
             self._yookassa_hangs: 1,
             self._node_fails: 6,
+            self._node_hangs: 1,
+            self._node_is_switched_off: 2,
             self._somebody_goes_away: 4,
             self._forge_a_success: 6,
             self._forge_something_unknown: 3,
@@ -87,19 +92,44 @@ class Chaos:
         return "yookassa hangs"
 
     def _node_fails(self) -> str:
-        part, fault = self._random.choice(["marzban", "agent"]), self._random.choice(_NODE_FAULTS)
-        body = {"next": fault, "count": self._random.randint(1, 2)}
-        self._post(f"{self._shop.node_url}/sandbox/{part}/faults", body)
-        return f"{part} {fault}"
+        fault = self._random.choice(_NODE_FAULTS)
+        return self._some_node_will({"next": fault, "count": self._random.randint(1, 2)})
+
+    def _node_hangs(self) -> str:
+        return self._some_node_will({"next": self._random.choice(["hang", "hang_after_work"])})
+
+    def _some_node_will(self, fault: dict[str, Any]) -> str:
+        code, part = self._random.choice(list(self._shop.node_urls)), self._random.choice(_PARTS)
+        if code not in self._away:
+            self._node_will(code, part, fault)
+        return f"{part} {fault['next']}"
+
+    def _node_will(self, code: str, part: str, fault: dict[str, Any]) -> None:
+        self._post(f"{self._shop.node_urls[code]}/sandbox/{part}/faults", fault)
+
+    def _node_is_switched_off(self) -> str:
+        code = self._random.choice(list(self._shop.node_urls))
+        if code not in self._away:
+            self._shop.stand_ins.stop_node(code)
+            self._goes_away(code)
+        return "a node switched off"
 
     def _somebody_goes_away(self) -> str:
-        name = self._random.choice(["marzban_down", "agent_down", "telegram_down"])
+        code = self._random.choice(list(self._shop.node_urls))
+        switches = [f"{code}.{name}" for name in ("marzban_down", "agent_down", "down", "slow")]
+        name = self._random.choice([*switches, "telegram_down", "telegram_down"])
         self._post(f"{self._shop.chat_url}/sandbox/troubles", {name: True})
+        self._goes_away(name)
+        return name.rpartition(".")[2].replace("_", " ")
+
+    def _goes_away(self, name: str) -> None:
         self._away[name] = time.monotonic() + self._random.uniform(*_AWAY_FOR)
-        return name.replace("_", " ")
 
     def _come_back(self, name: str) -> None:
-        self._post(f"{self._shop.chat_url}/sandbox/troubles", {name: False})
+        if name in self._shop.node_urls:
+            self._shop.stand_ins.start_node(name)
+        else:
+            self._post(f"{self._shop.chat_url}/sandbox/troubles", {name: False})
         del self._away[name]
 
     def _forge_a_success(self) -> str:

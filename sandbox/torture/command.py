@@ -14,6 +14,8 @@ from sandbox.torture.night import Morning, Night, survive
 from sandbox.torture.storm import say
 from sandbox.torture.threads import EndedTooSoon
 
+# One of them fails alone.
+_NODES: Final = 2
 # With fewer purchases the night may be over before anything has happened.
 _LONG_ENOUGH_FOR_KILLS: Final = 20
 
@@ -28,7 +30,7 @@ def torture(directory: Path, purchases: int, seed: int, database_url: str | None
         if database_url is not None:
             _check_is_empty(database_url)
             settings["DATABASE_URL"] = database_url
-        with shop_without_node_a(directory) as shop, migrated_node_a(shop, settings) as start:
+        with shop_without_node_a(directory, nodes=_NODES) as shop, migrated_node_a(shop, settings) as start:
             say(f"what Node A writes: {shop.log}")
             morning = survive(Night(purchases=purchases, seed=seed, commands=_commands(database_url)), shop, start)
     except (ShopDidNotStart, EndedTooSoon, httpx.HTTPError, OSError) as error:

@@ -1,6 +1,5 @@
-"""What can be seen from outside when the night is over: the provider's list, the chats, the links, the node's users."""
+"""What can be seen from outside when the night is over: the provider's list, the chats, the links, the nodes' users."""
 
-import base64
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from sandbox.customer import keys_and_link
+from sandbox.customer import keys_and_link, linked_keys
+from sandbox.nodes import host_of
 from sandbox.shop import PROJECT, Shop
 from sandbox.stand_ins import SHOP_ID
 from sandbox.torture.letters import promised_end
@@ -19,6 +19,8 @@ from sandbox.torture.purchases import Purchases
 from sandbox.torture.verdict import Account
 
 Json = dict[str, Any]
+# Host and credential of a key to the user's name on that node, and its end in seconds since the epoch.
+Users = Mapping[tuple[str, str], tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,16 @@ class Payment:
     id: str
     days: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """As a node's panel or agent has it. `ends_at`: seconds since the epoch; `let_in`: whether the key opens it now."""
+
+    name: str
+    credential: str
+    ends_at: float
+    let_in: bool
 
 
 class Evidence:
@@ -43,21 +55,21 @@ class Evidence:
         self._http.close()
 
     def collect(self) -> tuple[list[Account], list[str]]:
-        """Every customer's account, and the node's users whose keys nobody was given. Raises httpx.HTTPError while
+        """Every customer's account, and the nodes' users whose keys nobody was given. Raises httpx.HTTPError while
         somebody does not answer."""
         payments, users = self._payments(), self._users()
         accounts = [self._account(customer, payments[customer], users) for customer in self._customers]
-        given = {credential_of(key) for account in accounts for key in account.linked_keys}
-        return accounts, sorted(name for credential, (name, _) in users.items() if credential not in given)
+        given = {user_of(key) for account in accounts for key in account.linked_keys}
+        return accounts, sorted(f"{name} at {user[0]}" for user, (name, _) in users.items() if user not in given)
 
-    def _account(self, customer: int, payments: list[Payment], users: Mapping[str, tuple[str, float]]) -> Account:
+    def _account(self, customer: int, payments: list[Payment], users: Users) -> Account:
         url = f"{self._shop.chat_url}/sandbox/chats/{customer}/messages"
         letters = [
             (message["text"], found) for message in self._get(url)["messages"] if (found := keys_and_link(message))
         ]
         told = [found for _, found in letters]
         ends = {end for text, _ in letters if (end := promised_end(text)) is not None}
-        linked = {key for link in {link for _, link in told} for key in self._linked(link)}
+        linked = {key for link in {link for _, link in told} for key in linked_keys(link)}
         return Account(
             customer=customer,
             paid=self._purchases.paid_by(customer),
@@ -68,7 +80,7 @@ class Evidence:
             promised_ends=frozenset(ends),
             chat_keys=frozenset(key for keys, _ in told for key in keys),
             linked_keys=frozenset(linked),
-            ends={key: users[credential_of(key)][1] for key in linked if credential_of(key) in users},
+            ends={key: users[user_of(key)][1] for key in linked if user_of(key) in users},
         )
 
     def _payments(self) -> Mapping[int, list[Payment]]:
@@ -96,24 +108,35 @@ class Evidence:
                 return items
             query["cursor"] = page["next_cursor"]
 
-    def _users(self) -> dict[str, tuple[str, float]]:
-        """Name and end by the secret part of the key, of the panel's users and the agent's. Whoever is not let in has
-        no end to speak of."""
-        panel = self._get(f"{self._shop.node_url}/sandbox/marzban/users")
-        agent = self._get(f"{self._shop.node_url}/sandbox/agent/users")
-        seen = [
-            (row["proxies"]["vless"]["id"], name, row["expire"], row["status"] == "active")
-            for name, row in panel.items()
-        ]
-        seen += [(row["key"], name, row["expires_at"], row["enabled"]) for name, row in agent.items()]
-        return {credential: (name, float(end) if let_in else 0.0) for credential, name, end, let_in in seen}
-
-    def _linked(self, link: str) -> list[str]:
-        answer = self._http.get(link).raise_for_status()
-        return base64.b64decode(answer.text).decode().split()
+    def _users(self) -> Users:
+        """Of every panel and agent. Whoever is not let in has no end to speak of."""
+        return {
+            (host_of(code), user.credential): (user.name, user.ends_at if user.let_in else 0.0)
+            for code, url in self._shop.node_urls.items()
+            for user in users_at(self._http, url)
+        }
 
     def _get(self, url: str, **more: Any) -> Any:
         return self._http.get(url, **more).raise_for_status().json()
+
+
+def users_at(http: httpx.Client, node_url: str) -> list[User]:
+    """Of the panel and of the agent."""
+    panel, agent = (
+        http.get(f"{node_url}/sandbox/{part}/users").raise_for_status().json() for part in ("marzban", "agent")
+    )
+    return [
+        *(
+            User(name, row["proxies"]["vless"]["id"], float(row["expire"]), row["status"] == "active")
+            for name, row in panel.items()
+        ),
+        *(User(name, row["key"], float(row["expires_at"]), row["enabled"]) for name, row in agent.items()),
+    ]
+
+
+def user_of(key: str) -> tuple[str, str]:
+    """Host and credential."""
+    return urlsplit(key).hostname or "", credential_of(key)
 
 
 def credential_of(key: str) -> str:

@@ -9,13 +9,14 @@ from typing import Final
 
 import httpx
 
-from sandbox.shop import Shop, StartNodeA
+from sandbox.nodes import host_of
+from sandbox.shop import GRACE_DAYS, Shop, StartNodeA
 from sandbox.torture.customers import Habit, crowd, let_them_come
 from sandbox.torture.evidence import Evidence
 from sandbox.torture.processes import respawned
 from sandbox.torture.purchases import Purchases
 from sandbox.torture.storm import Storm, say
-from sandbox.torture.verdict import Verdict, verdict
+from sandbox.torture.verdict import Promise, Verdict, verdict
 
 # Seconds. What a killed process had in hand is taken up again when its lease ends, three minutes later: only then has
 # everything happened that can happen twice.
@@ -85,17 +86,18 @@ def _guests(night: Night) -> Mapping[int, Habit]:
 def _settled(night: Night, shop: Shop, customers: Iterable[int], purchases: Purchases) -> Verdict:
     """As it is once nothing is missing any more and the night was quiet long enough; or when the time is up."""
     began = time.monotonic()
+    promise = Promise(frozenset(map(host_of, shop.node_urls)), GRACE_DAYS)
     with contextlib.closing(Evidence(shop, customers, purchases)) as evidence:
         while True:
-            seen, elapsed = _looked_at(evidence), time.monotonic() - began
+            seen, elapsed = _looked_at(evidence, promise), time.monotonic() - began
             if elapsed >= night.settles_within or (elapsed >= night.quiet_for and not seen.lost):
                 return seen
             say(f"quiet for {elapsed:.0f} s, {len(seen.lost)} customers still wait")
             time.sleep(_LOOK_EVERY)
 
 
-def _looked_at(evidence: Evidence) -> Verdict:
+def _looked_at(evidence: Evidence, promise: Promise) -> Verdict:
     try:
-        return verdict(*evidence.collect())
+        return verdict(*evidence.collect(), promise)
     except httpx.HTTPError as error:
         return Verdict([f"not to be seen: {error!r}"], [], 0)

@@ -28,7 +28,7 @@ class Operations:
         self.grant = GrantByHand(perform=self.perform, grant_days=shop.record_outcome.grant_days)
         self.refund = RefundByHand(read_ledger=reads, perform=self.perform, open_refund=shop.open_refund)
         self.ban = BanCustomer(perform=self.perform, operators=frozenset({OLGA}))
-        self.unban = UnbanCustomer(perform=self.perform, nodes=[shop.domain_node])
+        self.unban = UnbanCustomer(perform=self.perform, nodes=shop.domain_nodes)
         self.retry = RetryStuck(perform=self.perform)
         self.handle_money = HandleMoney(perform=self.perform)
         self.find = FindCustomer(read_ledger=reads, clock=self.clock)

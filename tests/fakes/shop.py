@@ -1,6 +1,8 @@
 """A whole shop in one object: the real use cases, a real database, fakes at the other ports, a clock that stands."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +11,16 @@ from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.ledger import Database
 from node_a.adapters.threads import Threads
 from node_a.application.alerts import TellOperators
+from node_a.application.case import Diagnose
 from node_a.application.checkout import OpenPayment
 from node_a.application.delivery import DeliverMessage
 from node_a.application.erasure import EraseCustomer, RequestErasure
 from node_a.application.expiry import ExpireSubscription, RemindCustomer
+from node_a.application.filling import Filling, PutNodesIntoEffect
 from node_a.application.granting import GrantDays
-from node_a.application.notices import KeysReady, LookUpNotice, Notice
+from node_a.application.limits import KeepToLimit
+from node_a.application.notices import KeysReady, LookUpNotice, NewKeys, Notice
+from node_a.application.outages import RecordObservations
 from node_a.application.overview import (
     OpenSubscriptionLink,
     ShowOpenPayment,
@@ -22,21 +28,26 @@ from node_a.application.overview import (
     ShowSubscription,
     ViewSubscription,
 )
-from node_a.application.ports import Ledger, Letter, NewIds, PaymentClaim
+from node_a.application.ports import Ledger, Letter, NewIds, PaymentClaim, Urgency
 from node_a.application.provisioning import ProvideAccess
 from node_a.application.reconciliation import ReconcileMoney, Reconciliation
 from node_a.application.refunding import ApplyRefunds, OpenRefund, SettleRefunds
 from node_a.application.registration import RegisterCustomer
+from node_a.application.repair import RepairKeys
+from node_a.application.rotation import MoveToNewestSecret, OfferRotation, RotateKeys
 from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment, locked_payment
+from node_a.application.traffic import CountTraffic, RollUpTraffic, ShowTraffic
 from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
+from node_a.application.upkeep import ProvideUpkeep
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import ShopError
 from node_a.domain.money import Money
-from node_a.domain.node import NodeCode
+from node_a.domain.node import Keeper, Node, NodeCode, NodeState, Protocol
 from node_a.domain.payment import Payment
 from node_a.domain.plan import Plan
 from node_a.domain.refund import Refund
 from node_a.domain.subscription import Subscription
+from node_a.wording.formats import MOSCOW
 from tests.builders import ANNA, MONTH, NOW, OLGA, RING, THE_SHOP, TRIAL, YEAR, Ids, a_node
 from tests.fakes.ports import FakeMessenger, FakeNode, FakeProvider
 
@@ -45,24 +56,37 @@ LEASE = timedelta(minutes=3)
 
 def compose(notice: Notice, language: Language) -> Letter:
     """The kind of notice, and for keys the keys: enough to see what would be written."""
-    links = [labelled.key.link for labelled in notice.subscription.keys] if isinstance(notice, KeysReady) else []
+    keys = notice.subscription.keys if isinstance(notice, KeysReady | NewKeys) else []
+    links = [labelled.key.link for labelled in keys]
     return Letter(" ".join([type(notice).__name__, *links]))
 
 
 class ShopUnderTest:
     """`now` is the shop's clock; the verbs of the worker do all that is due then, once each."""
 
-    def __init__(self, database_url: str, world: "ShopUnderTest | None" = None) -> None:
-        """`world`: another shop whose provider, node and customers are the same, and whose time goes on."""
+    def __init__(
+        self,
+        database_url: str,
+        world: "ShopUnderTest | None" = None,
+        nodes: Sequence[Node] | None = None,
+        grace: Plan | None = None,
+    ) -> None:
+        """`world`: another shop whose provider, nodes and customers are the same, and whose time goes on. `nodes`:
+        those of the settings; one if they are not named. `grace`: what follows the paid days."""
         self.now: datetime = world.now if world else NOW
         self.engine = open_engine(database_url)
         self.database = Database(self.engine)
         self.agenda = SqlAgenda(self.engine)
         self.provider: FakeProvider = world.provider if world else FakeProvider()
-        self.node: FakeNode = world.node if world else FakeNode()
         self.messenger: FakeMessenger = world.messenger if world else FakeMessenger()
         self.new_ids: NewIds = world.new_ids if world else NewIds(Ids())
-        self.domain_node = a_node()
+        # Looked into at each use: a test may change the settings.
+        self.domain_nodes: list[Node] = world.domain_nodes if world else [*(nodes or [a_node()])]
+        self.nodes: dict[NodeCode, FakeNode] = (
+            world.nodes if world else {node.code: FakeNode() for node in self.domain_nodes}
+        )
+        self.domain_node = self.domain_nodes[0]
+        self.node = self.nodes[self.domain_node.code]
         ids = self.new_ids
         writes: dict[str, Any] = {"write": self.database.write}
         reads: dict[str, Any] = {"read_ledger": self.database.read_ledger}
@@ -81,8 +105,9 @@ class ShopUnderTest:
             shop=THE_SHOP,
             describe=lambda payment, language: f"{payment.plan.days} days",
         )
-        grant_days = GrantDays(nodes=[self.domain_node], ring=RING, new_ids=ids)
+        grant_days = GrantDays(nodes=self.domain_nodes, ring=RING, new_ids=ids, grace=grace)
         tell_operators = TellOperators(operators=frozenset({OLGA}), language=Language.RUSSIAN, new_ids=ids)
+        self.record_observations = RecordObservations(nodes=self.domain_nodes, tell=tell_operators)
         self.record_outcome = RecordOutcome(grant_days=grant_days, tell_operators=tell_operators, new_ids=ids)
         self.apply_refunds = ApplyRefunds(record=self.record_outcome, new_ids=ids)
         self.nudge = NudgePayment(**writes, **clock)
@@ -102,9 +127,11 @@ class ShopUnderTest:
             shop=THE_SHOP,
             default_language=Language.RUSSIAN,
         )
-        nodes = {NodeCode("de1"): self.node}
-        self.provide_access = ProvideAccess(ledger=writing, nodes=nodes, ring=RING, **timed, **chance)
-        self.view = ViewSubscription(nodes=[self.domain_node], ring=RING, link_base="https://shop.example.org", **clock)
+        providing: dict[str, Any] = {**timed, **chance, "read_ledger": reading, "ledger": writing, "ring": RING}
+        self.provide_access = ProvideAccess(**providing, nodes=self.nodes)
+        self.provide_upkeep = ProvideUpkeep(**providing, nodes=self.nodes, budget=timedelta(seconds=15))
+        self.put_nodes_into_effect = PutNodesIntoEffect(ledger=writing, nodes=self.domain_nodes, **clock)
+        self.view = ViewSubscription(nodes=self.domain_nodes, ring=RING, link_base="https://shop.example.org", **clock)
         self.deliver_message = DeliverMessage(
             read_ledger=reading,
             ledger=writing,
@@ -115,12 +142,22 @@ class ShopUnderTest:
             **chance,
         )
         self.remind_customer = RemindCustomer(**writes, **timed)
-        self.expire_subscription = ExpireSubscription(**writes, **timed, nodes=[self.domain_node])
+        self.expire_subscription = ExpireSubscription(**writes, **timed, nodes=self.domain_nodes)
+        keep_to_limit = KeepToLimit(nodes=self.domain_nodes, **timed)
+        self.count_traffic = CountTraffic(ledger=writing, nodes=self.nodes, keep_to_limit=keep_to_limit, **clock)
+        self.roll_up_traffic = RollUpTraffic(**writes, **clock)
+        self.show_traffic = ShowTraffic(**reads, **clock, zone=MOSCOW)
         self.request_erasure = RequestErasure(**writes, **clock)
         self.erase_customer = EraseCustomer(**writes, **clock)
         trials: dict[str, Any] = {"offer": TrialOffer(TRIAL, per_day=10), "ring": RING, **clock}
         self.take_trial = TakeTrial(**writes, **trials, grant_days=grant_days)
         self.trial_available = TrialAvailable(**reads, **trials)
+        rotating: dict[str, Any] = {"per_day": 3, **clock}
+        self.offer_rotation = OfferRotation(**reads, **rotating)
+        self.rotate_keys = RotateKeys(**writes, **rotating, nodes=self.domain_nodes)
+        self.move_to_newest_secret = MoveToNewestSecret(**reads, **writes, **clock, ring=RING, nodes=self.domain_nodes)
+        self.diagnose = Diagnose(**reads, **rotating, view=self.view, nodes=self.domain_nodes)
+        self.repair_keys = RepairKeys(**writes, **clock, nodes=self.domain_nodes)
         self.show_subscription = ShowSubscription(**reads, view=self.view)
         self.show_open_payment = ShowOpenPayment(**reads, **clock)
         self.show_payment = ShowPayment(**reads, **clock, view=self.view)
@@ -183,8 +220,43 @@ class ShopUnderTest:
 
     def provides(self) -> list[ShopError]:
         with self.database.open_ledger() as ledger:
-            claims = ledger.accesses.claim_due(self.now, self.now + LEASE, 100)
-        return _errors(lambda claim: asyncio.run(self.provide_access(claim)), claims)
+            until, keepers = self.now + LEASE, self._keepers()
+            claims = [
+                *ledger.accesses.claim_due(self.now, until, 100, urgency=Urgency.CUSTOMER),
+                *ledger.accesses.claim_due(self.now, until, 100, besides=keepers),
+            ]
+        return _errors(lambda claim: asyncio.run(self.provide_access(claim)), claims) + self.keeps_up()
+
+    def keeps_up(self) -> list[ShopError]:
+        """A batch for each keeper."""
+        errors: list[ShopError] = []
+        keep_up = replace(self.provide_upkeep, nodes=self.provide_access.nodes, ring=self.provide_access.ring)
+        for keeper in self._keepers():
+            with self.database.open_ledger() as ledger:
+                until = self.now + LEASE
+                batch = ledger.accesses.claim_due(self.now, until, 100, keeper=keeper, urgency=Urgency.UPKEEP)
+            if batch:
+                report = asyncio.run(keep_up(batch))
+                errors += [error for _, error in report.failed]
+                errors += [report.down[1]] if report.down else []
+        return errors
+
+    def _keepers(self) -> list[Keeper]:
+        return [Keeper(code, protocol) for code in self.provide_access.nodes for protocol in Protocol]
+
+    def fills(self) -> Filling:
+        """What the settings say of the nodes; the worker has not told them yet."""
+        return asyncio.run(self.put_nodes_into_effect())
+
+    def sets(self, code: str, state: NodeState) -> None:
+        """The operator changes the settings, perhaps by a node more; all processes start again with them."""
+        node = a_node(code, state=state)
+        codes = [one.code for one in self.domain_nodes]
+        if node.code in codes:
+            self.domain_nodes[codes.index(node.code)] = node
+        else:
+            self.domain_nodes.append(node)
+            self.nodes[node.code] = FakeNode()
 
     def delivers(self) -> list[ShopError]:
         with self.database.open_ledger() as ledger:
@@ -202,6 +274,10 @@ class ShopUnderTest:
             due = ledger.subscriptions.due_for_expiry(self.now, 100)
         for id in due:
             self.expire_subscription(id)
+
+    def counts(self) -> Sequence[Keeper]:
+        """Reads every counter; which keepers did not answer."""
+        return asyncio.run(self.count_traffic())
 
     def erases(self) -> None:
         with self.database.open_ledger() as ledger:

@@ -270,9 +270,13 @@ def test_a_maintainer_is_told_that_no_migration_is_needed_without_any_settings(t
 # ── the checks before the start, without a process around them ──
 
 
-def a_subscription(revision: int) -> str:
+def a_subscription(revision: int, number: int = 1) -> str:
     columns = "id, customer_id, secret_number, rotation, revision"
-    return f"INSERT INTO subscriptions ({columns}) VALUES ('{1:032x}', 1, 1, 0, {revision})"
+    return f"INSERT INTO subscriptions ({columns}) VALUES ('{number:032x}', {number}, 1, 0, {revision})"
+
+
+def a_customer(number: int = 1) -> str:
+    return f"INSERT INTO customers (id, language, standing, reachable) VALUES ({number}, 'ru', 'good', 1)"
 
 
 def write(database: Path, *statements: str) -> None:
@@ -290,7 +294,7 @@ def test_a_changed_key_secret_in_use_is_refused_by_name(environment: dict[str, s
     application(environment).check(remember=True)
     write(
         database,
-        "INSERT INTO customers (id, language, standing, reachable) VALUES (1, 'ru', 'good', 1)",
+        a_customer(),
         a_subscription(revision=1),
     )
     application(environment).check(remember=True)
@@ -368,3 +372,95 @@ def test_strangers_learn_no_more_than_that_the_database_is_away(environment: dic
     (tmp_path / "node_a.db").mkdir()
 
     assert application(environment)._is_ready() == "the database cannot be read now (OperationalError)"
+
+
+# ── the keys of everybody come from another secret ──
+
+NEXT_SECRET = "the obviously fake secret that follows the first one"
+HOW_FAR = "SELECT secret_number, rotation, count(*) FROM subscriptions GROUP BY 1, 2 ORDER BY 1"
+
+
+def with_subscriptions(environment: dict[str, str], database: Path, count: int) -> None:
+    """Sold with the first secret; then the second was added, and the processes were started with it."""
+    application(environment).check(remember=True)
+    numbers = range(1, count + 1)
+    write(database, *map(a_customer, numbers), *(a_subscription(1, number) for number in numbers))
+    environment["KEY_SECRETS__2"] = NEXT_SECRET
+    application(environment).check(remember=True)
+
+
+def test_rotate_secret_moves_everybody_and_says_when_the_old_secret_may_go(
+    environment: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    with_subscriptions(environment, database, 5)
+
+    code, said, complaint = run("rotate-secret --batch 2", environment, tmp_path)
+
+    assert (code, complaint) == (0, "")
+    assert said.splitlines()[:4] == [
+        "Subscriptions to move to KEY_SECRETS__2: 5. This can be stopped and repeated at any moment.",
+        "2 moved, 3 left",
+        "4 moved, 1 left",
+        "5 moved, 0 left",
+    ]
+    assert rows(database, HOW_FAR) == [(2, 1, 5)]
+    checked = run("check", environment, tmp_path)[1]
+    assert "No keys are made from KEY_SECRETS__1 any more: it may be removed." in checked
+    del environment["KEY_SECRETS__1"]
+    application(environment).check(remember=True)
+    environment["KEY_SECRETS__2"] = NEXT_SECRET[::-1]
+    with pytest.raises(ConfigurationProblems, match="KEY_SECRETS__2 is not the secret that made the keys"):
+        application(environment).check(remember=True)
+
+
+def test_rotate_secret_that_is_killed_goes_on_where_it_was(
+    environment: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    everybody = 400
+    with_subscriptions(environment, database, everybody)
+    process = started(["rotate-secret", "--batch", "1"], environment, tmp_path)
+    assert process.stdout is not None
+    until_it_has_moved_some = iter(process.stdout.readline, "")
+    assert any("moved" in line for line in until_it_has_moved_some)
+    process.kill()
+    process.communicate(timeout=60)
+    in_between = {(secret, rotation): count for secret, rotation, count in rows(database, HOW_FAR)}
+    assert in_between.keys() == {(1, 0), (2, 1)}, "killed in the middle"
+    assert run("check", environment, tmp_path)[1] == "Settings, plans and database are in order.\n"
+
+    code, said, _ = run("rotate-secret", environment, tmp_path)
+
+    assert code == 0
+    assert said.startswith(f"Subscriptions to move to KEY_SECRETS__2: {in_between[1, 0]}.")
+    assert rows(database, HOW_FAR) == [(2, 1, everybody)], "and nobody twice"
+
+
+def test_rotate_secret_does_nothing_with_one_secret_or_with_one_that_nothing_runs_with(
+    environment: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    application(environment).check(remember=True)
+    write(database, a_customer(), a_subscription(revision=1))
+
+    code, said, complaint = run("rotate-secret", environment, tmp_path)
+    assert (code, said) == (2, "")
+    assert "KEY_SECRETS__1 is the only one" in complaint
+
+    environment["KEY_SECRETS__2"] = NEXT_SECRET
+    for _ in range(2):
+        code, said, complaint = run("rotate-secret", environment, tmp_path)
+        assert (code, said) == (2, "")
+        assert "nothing runs with KEY_SECRETS__2 yet: restart bot, web and worker" in complaint
+    assert rows(database, HOW_FAR) == [(1, 0, 1)]
+
+
+def test_rotate_secret_with_another_first_secret_is_refused_by_name(
+    environment: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    with_subscriptions(environment, database, 1)
+    environment["KEY_SECRETS__1"] = "another secret than the one that made the keys"
+
+    code, _, complaint = run("rotate-secret", environment, tmp_path)
+
+    assert code == 2
+    assert "KEY_SECRETS__1 is not the secret that made the keys in use" in complaint
+    assert rows(database, HOW_FAR) == [(1, 0, 1)]

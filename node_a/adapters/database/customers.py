@@ -1,6 +1,6 @@
 """Customers in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any, Final
 
@@ -47,6 +47,10 @@ class SqlCustomers:
         if row is None:
             raise UnknownCustomer(str(id))
         return _customer(row)
+
+    def lock(self, ids: Set[CustomerId]) -> None:
+        query = select(customers.c.id).where(customers.c.id.in_(sorted(ids))).order_by(customers.c.id)
+        self._connection.execute(query.with_for_update(key_share=True)).all()
 
     def add(self, customer: Customer) -> None:
         statement = inserting(self._connection, customers).values(id=customer.id, **_columns(customer))

@@ -42,6 +42,17 @@ def remember_secrets(engine: Engine, ring: KeyRing) -> None:
             connection.execute(row.on_conflict_do_update(index_elements=["number"], set_={"check_value": value}))
 
 
+def is_remembered(engine: Engine, ring: KeyRing, number: int) -> bool:
+    """Whether a process has been started with this secret as it is. Writes nothing."""
+    return _look(engine, ring).known.get(number) == ring.check_value(number)
+
+
+def idle_secrets(engine: Engine, ring: KeyRing) -> list[int]:
+    """Older secrets in the settings that no keys are made from any more: they may go. Writes nothing."""
+    used = _look(engine, ring).used
+    return sorted(number for number in ring.secrets if number < ring.newest and number not in used)
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """`given`, `known`: number and check value in the settings and in the database; `used`: by any subscription."""

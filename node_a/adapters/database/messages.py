@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, or_, select, update
 
@@ -12,6 +12,8 @@ from node_a.adapters.database.tables import customers, messages
 from node_a.application.ports import MessageClaim
 from node_a.domain.customer import CustomerId
 from node_a.domain.message import Message, MessageId, MessageKind, Priority
+
+_ABOUT_KEYS: Final = (MessageKind.KEYS_READY.value, MessageKind.NEW_KEYS.value)
 
 
 def message_is_due(now: datetime) -> ColumnElement[bool]:
@@ -99,7 +101,7 @@ class SqlMessages:
         self._update(and_(messages.c.id == id, messages.c.finished_at.is_(None)), due=now, attempts=0)
 
     def take_up_again(self, customer_id: CustomerId, dropped_because: str, now: datetime) -> None:
-        its = and_(messages.c.customer_id == customer_id, messages.c.kind == MessageKind.KEYS_READY.value)
+        its = and_(messages.c.customer_id == customer_id, messages.c.kind.in_(_ABOUT_KEYS))
         dropped = and_(its, messages.c.dropped_because == dropped_because)
         self._update(dropped, finished_at=None, dropped_because=None, due=now, attempts=0)
 

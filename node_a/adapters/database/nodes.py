@@ -1,6 +1,6 @@
 """What the database remembers of nodes: the last observation, and the gates of those that fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +11,7 @@ from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.tables import gates, nodes
 from node_a.application.ports import NodeRecord
 from node_a.domain.backoff import pause
-from node_a.domain.node import NodeCode, NodeObservation, NodeState, Protocol
+from node_a.domain.node import Keeper, NodeCode, NodeObservation, NodeState, Protocol
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -67,6 +67,10 @@ class SqlNodeRecords:
         state = {"failures": failures, "closed_until": closed_until}
         statement = inserting(self._connection, gates).values(node=code, protocol=protocol.value, **state)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["node", "protocol"], set_=state))
+
+    def failing(self) -> Set[Keeper]:
+        query = select(gates.c.node, gates.c.protocol)
+        return {Keeper(NodeCode(row.node), Protocol(row.protocol)) for row in self._connection.execute(query)}
 
     def gate_opened(self, code: NodeCode, protocol: Protocol) -> None:
         self._connection.execute(delete(gates).where(gates.c.node == code, gates.c.protocol == protocol.value))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, case, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select, update
 
 from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.rows import AT_ONCE, plan_columns, plan_of
@@ -71,18 +71,20 @@ class SqlSubscriptions:
             "remind_at": remind_at,
             "expire_at": expire_at,
         }
-        anew = subscriptions.c.counted_from.is_distinct_from(subscription.counted_from)
-        self._count_from_here(subscription.id, anew)
+        # Only whoever holds the customer's lock changes it.
+        before = select(subscriptions.c.counted_from).where(subscriptions.c.id == subscription.id)
+        is_new_period = self._connection.scalar(before) != subscription.counted_from
         statement = inserting(self._connection, subscriptions).values(id=subscription.id, **values)
-        used = case((anew, 0), else_=subscriptions.c.used)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={**values, "used": used}))
+        anew = {"used": 0} if is_new_period else {}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={**values, **anew}))
+        if is_new_period:
+            self._count_from_here(subscription.id)
         for grant in subscription.grants:
             self._save_grant(subscription.id, grant)
 
-    def _count_from_here(self, id: SubscriptionId, if_: ColumnElement[bool]) -> None:
+    def _count_from_here(self, id: SubscriptionId) -> None:
         """What the nodes have counted so far was before this traffic period."""
-        its = select(subscriptions.c.id).where(subscriptions.c.id == id, if_)
-        here = update(accesses).where(accesses.c.subscription_id.in_(its))
+        here = update(accesses).where(accesses.c.subscription_id == id)
         self._connection.execute(here.values(counter_at_start=func.coalesce(accesses.c.counter, 0)))
 
     def revise(self, id: SubscriptionId, revision: int) -> None:

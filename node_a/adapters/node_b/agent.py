@@ -1,16 +1,16 @@
 """The agent's API: users with Shadowsocks keys, and the host. What is said is `shared/agent_contract.py`."""
 
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from node_a.adapters.node_b.connection import BrokenOff, repeated_once, send
+from node_a.adapters.node_b.listing import AgentPage, held_by_agent
 from node_a.adapters.node_b.payloads import checked_name, end_in_seconds, limit_in_bytes
-from node_a.domain.access import HeldAccess, HeldPage, WantedAccess
+from node_a.domain.access import HeldPage, WantedAccess
 from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable
-from shared.agent_contract import AgentStatus, Problem, UserPage, UserReport, UserState
+from shared.agent_contract import AgentStatus, Problem, UserReport, UserState
 from shared.inbounds import AGENT_PREFIX
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -42,11 +42,15 @@ class Agent:
             _check_not_ahead(answer, wanted.revision)
 
     async def held(self, after: str | None) -> HeldPage:
+        """Raises NodeUnavailable."""
         query = {"limit": _PAGE} | ({} if after is None else {"after": after})
-        page = _parsed(UserPage, await self._call("GET", "/v1/users", params=query))
-        return HeldPage([_held(user) for user in page.users], page.next_after)
+        page = _parsed(AgentPage, await repeated_once(lambda: self._call("GET", "/v1/users", params=query)))
+        if page.next_after is not None and page.next_after <= (after or ""):
+            raise NodeUnavailable("agent: its pages go round in circles", answered=True)
+        return HeldPage([held_by_agent(user) for user in page.users], page.next_after)
 
     async def remove_user(self, name: str, revision: int) -> None:
+        """Remove it if it is still as old as `revision`. Raises NodeUnavailable, NodeRefused and NodeIsAhead."""
         answer = await repeated_once(lambda: self._call("DELETE", f"/v1/users/{name}", params={"revision": revision}))
         _check_not_ahead(answer, revision)
 
@@ -67,17 +71,6 @@ def _user_state(wanted: WantedAccess) -> UserState:
     except ValidationError:
         # Without its cause, which repeats the key.
         raise NodeRefused("agent: the access makes no user that the agent would take") from None
-
-
-def _held(user: UserReport) -> HeldAccess:
-    return HeldAccess(
-        user_name=user.name,
-        credential=user.key,
-        ends_at=datetime.fromtimestamp(user.expires_at, UTC),
-        traffic_limit=user.traffic_limit or None,
-        used=user.used_traffic,
-        revision=user.revision,
-    )
 
 
 def _translated(answer: httpx.Response) -> httpx.Response:

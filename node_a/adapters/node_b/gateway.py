@@ -1,38 +1,38 @@
 """One node behind one port: the panel for VLESS, the agent for Shadowsocks, both at the same address."""
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from time import monotonic
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from node_a.adapters.node_b.agent import Agent
+from node_a.adapters.node_b.clocks import NodeClock
 from node_a.adapters.node_b.connection import PATIENCE, bounded, open_client
 from node_a.adapters.node_b.marzban import Marzban
-from node_a.adapters.node_b.payloads import SystemState
+from node_a.adapters.node_b.reach import PublicAddress, shadowsocks_answers, vless_answers
+from node_a.adapters.node_b.sight import HostSight, Look, PanelSight, added
 from node_a.application.ports import Clock
-from node_a.domain.access import HeldAccess, HeldPage, WantedAccess
+from node_a.domain.access import HeldAccess, HeldPage, WantedAccess, subscription_of_user
 from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import NodeObservation, Protocol
-from shared.agent_contract import AgentStatus
-
-T = TypeVar("T")
 
 # The panel says that its core runs for 0.2 s after a bad start (FACTS: Marzban, Calls).
 _SECOND_LOOK_AFTER: Final = 1.0
+_PART: Final = {Protocol.VLESS: "panel", Protocol.SHADOWSOCKS: "agent"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeAccount:
     """Where a node is and how we show who we are. `url`: what stands before `/api` and `/agent`; `certificate`: the
-    node's own, PEM; None only for http on loopback."""
+    node's own, PEM; None only for http on loopback; `public`: where customers reach it, None if that shall not be
+    tried."""
 
     url: str
     certificate: str | None
     panel_username: str
     panel_password: str = field(repr=False)
     agent_token: str = field(repr=False)
+    public: PublicAddress | None = None
 
 
 class NodeB:
@@ -53,7 +53,10 @@ class NodeB:
         self._clock = clock
         self._patience = patience
         self._second_look_after = second_look_after
+        self._public = account.public
         self._client = open_client(account.url, account.certificate)
+        self._node_clock = NodeClock(clock)
+        self._node_clock.listen_to(self._client)
         self._agent = Agent(self._client, account.agent_token)
         self._panel = Marzban(
             self._client,
@@ -77,45 +80,43 @@ class NodeB:
 
     async def apply(self, wanted: WantedAccess) -> None:
         """Make the node hold exactly this; safe to repeat. Raises NodeUnavailable, NodeRefused and NodeIsAhead."""
-        match wanted.id.protocol:
-            case Protocol.VLESS:
-                async with bounded("panel", self._patience):
-                    await self._panel.apply(wanted)
-            case Protocol.SHADOWSOCKS:
-                async with bounded("agent", self._patience):
-                    await self._agent.apply(wanted)
+        keeper = self._panel if wanted.id.protocol is Protocol.VLESS else self._agent
+        async with bounded(_PART[wanted.id.protocol], self._patience):
+            await keeper.apply(wanted)
 
     async def held(self, protocol: Protocol, after: str | None) -> HeldPage:
         """What the node holds of one protocol, a hundred at a time. Raises NodeUnavailable."""
-        match protocol:
-            case Protocol.VLESS:
-                async with bounded("panel", self._patience):
-                    return await self._panel.held(after)
-            case Protocol.SHADOWSOCKS:
-                async with bounded("agent", self._patience):
-                    return await self._agent.held(after)
+        keeper = self._panel if protocol is Protocol.VLESS else self._agent
+        async with bounded(_PART[protocol], self._patience):
+            try:
+                return await keeper.held(after)
+            except NodeRefused as error:  # nothing of ours was asked for: whoever answers so is no keeper
+                raise NodeUnavailable(str(error), answered=True) from error
 
     async def remove_user(self, protocol: Protocol, held: HeldAccess) -> None:
-        """Remove a user of ours that no subscription has. Raises NodeUnavailable and NodeRefused."""
-        match protocol:
-            case Protocol.VLESS:
-                async with bounded("panel", self._patience):
-                    await self._panel.remove_user(held.user_name)
-            case Protocol.SHADOWSOCKS:
-                async with bounded("agent", self._patience):
-                    await self._agent.remove_user(held.user_name, held.revision or 1)
+        """Remove a user of ours that no subscription has, as `held` shows it. Raises NodeUnavailable, NodeRefused and,
+        where the keeper knows that it has been changed since, NodeIsAhead."""
+        if subscription_of_user(held.user_name) is None:
+            raise NodeRefused("node: only users of our making are removed")
+        async with bounded(_PART[protocol], self._patience):
+            if protocol is Protocol.VLESS:
+                await self._panel.remove_user(held.user_name)
+            else:
+                await self._agent.remove_user(held.user_name, held.revision or 1)
 
     async def observe(self) -> NodeObservation:
         """How both parts are now; what could not be had is None, and `problem` says why. Never raises for a dead node.
 
         `connected_users` counts a customer who uses both protocols twice.
         """
-        look = _Look(self._patience)
-        panel, status = await asyncio.gather(self._look_at_panel(look), look.at("agent", self._agent.status()))
+        look = Look(self._patience)
+        panel, status, (vless_reachable, shadowsocks_reachable) = await asyncio.gather(
+            self._look_at_panel(look), look.at("agent", self._agent.status()), self._knock()
+        )
         problems = look.problems
         if status is not None and not status.xray.running:
             problems.append("agent: its Xray is down")
-        host = _Host.of(status, panel.system)
+        host = HostSight.of(status, panel.system)
         return NodeObservation(
             at=self._clock(),
             vless_ready=panel.core_started,
@@ -123,18 +124,28 @@ class NodeB:
             cpu_percent=host.cpu_percent,
             memory_used=host.memory_used,
             memory_total=host.memory_total,
-            connected_users=_sum(status.connected_users if status else None, panel.online),
+            connected_users=added(status.connected_users if status else None, panel.online),
             users=host.users,
             problem="; ".join(problems) or None,
+            vless_reachable=vless_reachable,
+            shadowsocks_reachable=shadowsocks_reachable,
+            clock_off=self._node_clock.taken(),
         )
 
-    async def _look_at_panel(self, look: "_Look") -> "_Panel":
+    async def _knock(self) -> tuple[bool | None, bool | None]:
+        """At the customers' ports for VLESS and Shadowsocks."""
+        if self._public is None:
+            return None, None
+        vless, shadowsocks = await asyncio.gather(vless_answers(self._public), shadowsocks_answers(self._public))
+        return vless, shadowsocks
+
+    async def _look_at_panel(self, look: Look) -> PanelSight:
         started = await look.at("panel", self._core_started())
         if started is None:
-            return _Panel()  # it is not asked twice for another time-out
+            return PanelSight()  # it is not asked twice for another time-out
         if not started:
             look.problems.append("panel: its Xray is down")
-        return _Panel(
+        return PanelSight(
             core_started=started,
             system=await look.at("panel", self._panel.system()),
             online=await look.at("panel", self._panel.online_users()),
@@ -149,65 +160,3 @@ class NodeB:
             started = await self._panel.core_started()
         self._core_was_started = started
         return started
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Panel:
-    """What a look at the panel brought."""
-
-    core_started: bool = False
-    system: SystemState | None = None
-    online: int | None = None
-
-
-class _Look:
-    """One observation: all of its calls together take `patience` seconds, and `problems` says what they did not
-    bring."""
-
-    def __init__(self, patience: float) -> None:
-        self.problems: list[str] = []
-        self._patience = patience
-        self._began = monotonic()
-
-    async def at(self, part: str, call: Awaitable[T]) -> T | None:
-        try:
-            async with bounded(part, self._patience, since=self._began):
-                return await call
-        except (NodeUnavailable, NodeRefused) as error:
-            self.problems.append(str(error))
-            return None
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Host:
-    """The same machine as seen by the agent or, without it, by the panel."""
-
-    cpu_percent: float | None = None
-    memory_used: int | None = None
-    memory_total: int | None = None
-    users: int | None = None
-
-    @classmethod
-    def of(cls, status: AgentStatus | None, system: SystemState | None) -> Self:
-        # A subscription is a user in both parts.
-        users = max(status.users if status else 0, system.total_user if system else 0)
-        if status is not None:
-            host = status.host
-            return cls(
-                cpu_percent=host.cpu_percent,
-                memory_used=host.memory_used,
-                memory_total=host.memory_total,
-                users=users,
-            )
-        if system is not None:
-            return cls(
-                cpu_percent=system.cpu_usage,
-                memory_used=system.mem_used,
-                memory_total=system.mem_total,
-                users=users,
-            )
-        return cls()

@@ -2,13 +2,13 @@
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from node_a.domain.access import HeldAccess, WantedAccess
+from node_a.domain.access import WantedAccess
 from node_a.domain.errors import NodeRefused
 from shared.agent_contract import LATEST_SECOND, NAME_PATTERN
 from shared.inbounds import VLESS_FLOW, VLESS_TAG
@@ -60,6 +60,7 @@ class UserHeld(_Payload):
     data_limit: int | None
     status: Literal["active", "disabled", "limited", "expired", "on_hold"]
     used_traffic: int
+    data_limit_reset_strategy: str = "no_reset"
 
 
 class SeenUser(_Payload):
@@ -70,11 +71,6 @@ class SeenUser(_Payload):
 
 class SeenUsers(_Payload):
     users: tuple[SeenUser, ...]
-    total: int
-
-
-class HeldUsers(_Payload):
-    users: tuple[UserHeld, ...]
     total: int
 
 
@@ -110,20 +106,6 @@ def user_wanted(wanted: WantedAccess) -> UserWanted:
         inbounds=Inbounds(vless=(VLESS_TAG,)),
         expire=end_in_seconds(wanted),
         data_limit=limit_in_bytes(wanted),
-    )
-
-
-def held_access(user: UserHeld) -> HeldAccess:
-    """A user of the panel in our words."""
-    vless = user.proxies.vless
-    as_we_make_them = vless.flow == VLESS_FLOW and user.inbounds.vless == (VLESS_TAG,)
-    return HeldAccess(
-        user_name=user.username,
-        credential=str(vless.id),
-        ends_at=datetime.fromtimestamp(user.expire, UTC) if user.expire else None,
-        traffic_limit=user.data_limit or None,
-        used=user.used_traffic,
-        fits=as_we_make_them and user.status not in {"disabled", "on_hold"},
     )
 
 

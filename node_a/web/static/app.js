@@ -278,7 +278,7 @@ function tapped(event) {
   const target = /** @type {Element} */ (event.target);
   const element = /** @type {HTMLElement | null} */ (target.closest("[data-action]"));
   if (!element) return;
-  const { action, plan, payment } = element.dataset;
+  const { action, plan, payment, path, rotation } = element.dataset;
   if (action === "copy") return void copy(element);
   if (action === "close") return tell("web_app_close");
   if (action === "open") {
@@ -294,6 +294,10 @@ function tapped(event) {
   element.classList.add("pressed");
   if (action === "buy" && plan) buy(plan);
   else if (action === "trial") go(() => ask("/app/trial", {}));
+  else if (action === "show" && path) go(() => ask(path));
+  // The keys that the question was about: a tap that is repeated replaces no others.
+  else if (action === "rotate" && rotation) go(() => ask("/app/rotation", { rotation: Number(rotation) }));
+  else if (action === "repair") go(() => ask("/app/trouble/repair", {}));
   else if (action === "payment" && payment) go(() => ask(`/app/payments/${payment}`));
   else if (action === "home") home();
   else if (action === "retry") again();

@@ -4,10 +4,21 @@
 const TROUBLES = {
   lose_next_webhook: "Lose the next webhook",
   send_webhooks_twice: "Send every webhook twice",
-  marzban_down: "Marzban is down",
-  agent_down: "Agent is down",
   telegram_down: "Telegram is down",
 };
+/** @type {Record<string, string>} of one node, whose code stands before a dot */
+const NODE_TROUBLES = {
+  marzban_down: "Marzban is down",
+  agent_down: "agent is down",
+  down: "the whole node is down",
+  slow: "answers slowly",
+};
+
+/** @param {string} name */
+function inWords(name) {
+  const [code, ofNode] = name.split(".");
+  return ofNode ? `${code.toUpperCase()}: ${NODE_TROUBLES[ofNode]}` : TROUBLES[name];
+}
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -46,11 +57,15 @@ export function setUpPanel(customer, hands) {
   blocked.addEventListener("change", () =>
     hands.call(`chats/${customer.id}/block`, { blocked: blocked.checked }).catch(() => (blocked.checked = false)),
   );
-  const switches = Object.entries(TROUBLES).map(([name, words]) => {
+  /** @type {Map<string, HTMLInputElement>} */
+  const switches = new Map();
+
+  /** @param {string} name */
+  function addSwitch(name) {
     const label = document.createElement("label");
     label.className = "switch trouble";
     const span = document.createElement("span");
-    span.textContent = words;
+    span.textContent = inWords(name);
     const input = document.createElement("input");
     input.type = "checkbox";
     input.name = name;
@@ -58,12 +73,13 @@ export function setUpPanel(customer, hands) {
     input.addEventListener("change", () => hands.call("troubles", { [name]: input.checked }).then(showTroubles));
     label.append(span, input);
     byId("troubles").append(label);
+    switches.set(name, input);
     return input;
-  });
+  }
 
   /** @param {Record<string, boolean>} troubles */
   function showTroubles(troubles) {
-    for (const input of switches) input.checked = troubles[input.name];
+    for (const [name, on] of Object.entries(troubles)) (switches.get(name) ?? addSwitch(name)).checked = on;
   }
 
   return {

@@ -116,6 +116,10 @@ def a_shop_bot(shop: ShopUnderTest, telegram: Telegram, token: str = TOKEN, **ch
         "take_trial": shop.take_trial,
         "trial_available": shop.trial_available,
         "request_erasure": shop.request_erasure,
+        "offer_rotation": shop.offer_rotation,
+        "rotate_keys": shop.rotate_keys,
+        "diagnose": shop.diagnose,
+        "repair_keys": shop.repair_keys,
         "operations": operations_of(shop),
         "clock": lambda: datetime.now(UTC),  # as Telegram's, whose letters are dated by it
         "wording": WORDING,

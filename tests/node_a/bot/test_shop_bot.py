@@ -6,9 +6,10 @@ from typing import Any
 from telebot import types
 
 from node_a.adapters.telegram import close_bot
+from node_a.application.statistics import ShowServers
 from node_a.domain.customer import Language
-from node_a.domain.node import NodeCode, NodeObservation
-from tests.builders import ANNA, NOW
+from node_a.domain.node import NodeCode, NodeObservation, NodeState
+from tests.builders import ANNA, NOW, a_node
 from tests.fakes.shop import ShopUnderTest
 from tests.node_a.bot.conftest import APP_URL, OPERATOR, PATIENCE, Chat, a_shop_bot, listening
 from tests.sandbox.telegram.conftest import Telegram
@@ -64,7 +65,7 @@ async def test_my_shows_picture_keys_and_link(chat: Chat) -> None:
     view = await asyncio.to_thread(chat.shop.show_subscription, ANNA.id, Language.RUSSIAN)
     assert view is not None
     assert picture["photo"]
-    assert [button.get("copy_text") for button in buttons(keys)] == [{"text": view.link}, None]
+    assert [button.get("copy_text") for button in buttons(keys)] == [{"text": view.link}, None, None]
     for labelled in view.keys:
         assert labelled.key.link in keys["text"]
     assert {entity["type"] for entity in keys["entities"]} <= {"bold", "code", "bot_command"}
@@ -82,6 +83,22 @@ async def test_servers_are_words_for_customers_and_figures_for_operators(chat: C
     assert "работает, нагрузка небольшая" in for_customer["text"]
     assert "134" not in for_customer["text"]
     assert "пользователей: 134" in for_operator["text"]
+
+
+async def test_only_operators_see_servers_that_are_out_of_use(shop: ShopUnderTest, telegram: Telegram) -> None:
+    retired = ShowServers(
+        read_ledger=shop.database.read_ledger,
+        nodes=[a_node("de1"), a_node("old", state=NodeState.RETIRED)],
+        clock=lambda: shop.now,
+    )
+    chat = Chat(telegram, shop, a_shop_bot(shop, telegram, show_servers=retired))
+    async with listening(chat):
+        await chat.says("/serverstats")
+        await chat.says("/serverstats", user=OPERATOR)
+        [for_customer], [for_operator] = await chat.answers(1), await chat.answers(1, OPERATOR)
+
+    assert "old" not in for_customer["text"]
+    assert "(old)" in for_operator["text"]
 
 
 async def test_help_and_payment_support_name_a_person(chat: Chat) -> None:

@@ -97,3 +97,15 @@ def test_intervals_never_overlap_whatever_comes_when(events: list[tuple[int, int
     assert len({grant.source for grant in grants}) == len(grants)
     assert all(grant.ends_at - grant.starts_at == grant.plan.period for grant in grants)
     assert all(one.ends_at <= next.starts_at for one, next in itertools.pairwise(grants))
+
+
+def test_new_keys_are_another_rotation_that_the_nodes_must_hear_of() -> None:
+    subscription = a_subscription(MONTH)
+    rotated = subscription.rotated()
+
+    assert (rotated.rotation, rotated.secret_number, rotated.revision) == (1, 1, 2)
+    assert rotated.grants == subscription.grants
+
+
+def test_new_keys_may_come_from_another_secret() -> None:
+    assert a_subscription(MONTH).rotated(2).secret_number == 2

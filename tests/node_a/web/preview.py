@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,17 +13,24 @@ from uuid import UUID
 import structlog
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from node_a.application.diagnosis import CaseFacts
 from node_a.application.overview import PaymentStage
+from node_a.application.statistics import NodeTroubles
 from node_a.domain.customer import Standing
 from node_a.domain.errors import ProviderUnavailable
+from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.subscription import SubscriptionState
 from sandbox.telegram.init_data import THEMES
-from tests.node_a.web.shop import TRIAL, FakeShop, a_subscription, init_data
+from tests.node_a.web.shop import TRIAL, FakeShop, a_case, a_limited_subscription, a_subscription, init_data
 from tests.serving import served
 
-_SCREENS = ("new", "active", "active-many", "expired", "offline", "provider", "outside", *PaymentStage)
+_OF_TRAFFIC = ("active", "suspended", "grace", "unlimited")
+_SCREENS = ("new", "active-many", "ended", "offline", "provider", "outside", *PaymentStage)
 _OF_TRIALS = ("trial", "trial-preparing", "trial-ready", "trial-refused", "trial-again")
 _OF_RECEIPTS = ("receipt", "receipt-known", "receipt-wrong", "receipt-trial")
 _OF_STANDING = ("banned", "being-erased")
+_OF_NEW_KEYS = ("rotation", "rotation-preparing", "rotation-ready", "rotation-too-many")
+_OF_TROUBLE = ("trouble-new", "trouble-expired", "trouble-limit", "trouble-servers", "trouble-unused", "trouble-fine")
 
 
 def launch(base: str, language: str, theme: str | None) -> str:
@@ -34,11 +42,13 @@ def launch(base: str, language: str, theme: str | None) -> str:
 
 def _shop(screen: str) -> FakeShop:
     shop = FakeShop()
-    if screen == "active":
+    if screen in set(SubscriptionState):
+        shop.subscription = a_limited_subscription(SubscriptionState(screen))
+    elif screen == "unlimited":
         shop.subscription = a_subscription()
     elif screen == "active-many":
         shop.subscription = a_subscription(days=1, preparing=2)
-    elif screen == "expired":
+    elif screen == "ended":
         shop.subscription = a_subscription(days=-3)
     elif screen == "provider":
         shop.failing["open_payment"] = ProviderUnavailable("silent")
@@ -49,10 +59,32 @@ def _shop(screen: str) -> FakeShop:
     elif screen in set(PaymentStage):
         paid = screen in {PaymentStage.READY, PaymentStage.PREPARING, PaymentStage.SLOW}
         shop.stage(PaymentStage(screen), a_subscription(days=30) if paid else None)
+    elif screen in _OF_NEW_KEYS:
+        shop.subscription = a_subscription()
+        shop.rotations_left = 0 if screen == "rotation-too-many" else 3
+    elif screen in _OF_TROUBLE and screen != "trouble-new":
+        shop.subscription, shop.case = a_subscription(), _case(screen)
     shop.receipts = screen in _OF_RECEIPTS
     if screen == "receipt-known":
         shop.last_address = "anna.konstantinopolskaya@example.com"
     return shop
+
+
+def _case(screen: str) -> CaseFacts:
+    if screen == "trouble-expired":
+        return a_case(state=SubscriptionState.EXPIRED, keys=())
+    if screen == "trouble-limit":
+        return a_case(state=SubscriptionState.SUSPENDED, keys=(), traffic=a_subscription().traffic)
+    if screen == "trouble-servers":
+        nodes = {
+            NodeCode("de1"): NodeTroubles(is_known=True, broken=frozenset(Protocol)),
+            NodeCode("nl1"): NodeTroubles(is_known=True, clock_off=41.0),
+        }
+        keys = [replace(key, works=key.keeper.protocol is Protocol.SHADOWSOCKS) for key in a_case().keys]
+        return a_case(nodes=nodes, keys=keys)
+    if screen == "trouble-unused":
+        return a_case(keys=[replace(key, used_at=None) for key in a_case().keys])
+    return a_case()
 
 
 def _taps(page: Page, shop: FakeShop, screen: str) -> None:
@@ -73,6 +105,18 @@ def _taps(page: Page, shop: FakeShop, screen: str) -> None:
         elif screen == "trial-again":
             page.get_by_role("button").click()
             page.get_by_test_id("home").wait_for()
+    elif screen in _OF_NEW_KEYS:
+        page.get_by_test_id("new-keys").click()
+        page.locator("[data-view=rotation], [data-view=problem]").wait_for()
+        if screen in {"rotation-preparing", "rotation-ready"}:
+            page.get_by_test_id("rotate").click()
+            page.get_by_test_id("subscription-link").wait_for()
+        if screen == "rotation-ready":
+            shop.subscription = a_subscription()
+            page.get_by_test_id("key").first.wait_for()
+    elif screen in _OF_TROUBLE:
+        page.get_by_test_id("it-does-not-work").click()
+        page.get_by_test_id("trouble").wait_for()
     elif screen == "trial-refused":
         shop.trial = None
         page.get_by_test_id("take-trial").click()
@@ -108,7 +152,7 @@ def main(folder: Path) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for screen in (*_SCREENS, *_OF_TRIALS, *_OF_RECEIPTS, *_OF_STANDING):
+        for screen in (*_SCREENS, *_OF_TRAFFIC, *_OF_TRIALS, *_OF_RECEIPTS, *_OF_STANDING, *_OF_NEW_KEYS, *_OF_TROUBLE):
             for language, scheme, width, themed in (
                 ("ru", "light", 390, True),
                 ("ru", "dark", 320, True),

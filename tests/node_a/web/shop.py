@@ -3,9 +3,9 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -13,12 +13,24 @@ from uuid import UUID
 from flask import Flask
 from flask.testing import FlaskClient
 
+from node_a.application.diagnosis import CaseFacts, Diagnosis, KeyFacts, diagnose
 from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView, TrafficView
+from node_a.application.repair import Repaired
+from node_a.application.rotation import RotationOffer
+from node_a.application.statistics import NodeTroubles
 from node_a.domain.customer import Customer, CustomerId, Language, Standing
-from node_a.domain.errors import ReceiptAddressNeeded, TrialRefused, UnknownPayment, UnknownPlan, UnknownSubscription
+from node_a.domain.errors import (
+    ReceiptAddressNeeded,
+    RotationRefused,
+    TooManyRotations,
+    TrialRefused,
+    UnknownPayment,
+    UnknownPlan,
+    UnknownSubscription,
+)
 from node_a.domain.keys import Key
 from node_a.domain.money import Money
-from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.node import Keeper, NodeCode, Protocol
 from node_a.domain.payment import Payment, PaymentId, PaymentState, Shop
 from node_a.domain.plan import Plan
 from node_a.domain.receipt import receipt_address
@@ -41,6 +53,7 @@ PLANS = {
         Plan("year", 365, Money(179900)),
     )
 }
+NODES = ("de1", "nl1")
 TRIAL = Plan("trial", 3, Money(0), 10 * 10**9)
 
 
@@ -88,6 +101,34 @@ def a_subscription(
     )
 
 
+def a_case(**changes: Any) -> CaseFacts:
+    """A subscription with both keys on one of two nodes; they work, and were used an hour ago."""
+    keys = [KeyFacts(Keeper(NodeCode(code), one), True, NOW - timedelta(hours=1)) for code in NODES for one in Protocol]
+    case = CaseFacts(
+        ANNA,
+        Standing.GOOD,
+        SubscriptionId(UUID(int=5)),
+        SubscriptionState.ACTIVE,
+        NOW + timedelta(days=12),
+        keys=keys,
+        nodes={NodeCode(code): NodeTroubles(is_known=True) for code in NODES},
+        may_rotate=True,
+    )
+    return replace(case, **changes)
+
+
+def a_limited_subscription(state: SubscriptionState = SubscriptionState.ACTIVE, **changes: Any) -> SubscriptionView:
+    """Of a plan with a limit; nearly all of it is used, or all."""
+    view = a_subscription(keys=() if state is SubscriptionState.SUSPENDED else (VLESS, SHADOWSOCKS))
+    used = 83_400_000_000 if state is SubscriptionState.ACTIVE else 100 * 10**9
+    limited = replace(view, state=state, traffic=TrafficView(used, 100 * 10**9, NOW + timedelta(days=4)))
+    if state is SubscriptionState.GRACE:
+        ended, until = NOW - timedelta(days=1), NOW + timedelta(days=2)
+        little = TrafficView(200_000_000, 10**9, until)
+        limited = replace(limited, ends_at=ended, keys_until=until, days_left=0, traffic=little)
+    return replace(limited, **changes)
+
+
 def a_payment(number: int = 1, customer_id: CustomerId = ANNA, plan: Plan = PLANS["month"]) -> Payment:
     return Payment(
         PaymentId(UUID(int=number)),
@@ -117,6 +158,10 @@ class FakeShop:
     last_address: str | None = None
     receipts_to: list[str | None] = field(default_factory=list)
     trial: Plan | None = None
+    rotation: int = 0
+    rotations_left: int = 3
+    case: CaseFacts | None = None
+    repairs: list[CustomerId] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     payments: dict[PaymentId, PaymentView] = field(default_factory=dict)
     registered: list[CustomerId] = field(default_factory=list)
@@ -163,9 +208,39 @@ class FakeShop:
             raise TrialRefused("no trial for this customer")
         self.trial, self.subscription = None, a_subscription(days=3, preparing=2, keys=())
 
+    def offer_rotation(self, customer_id: CustomerId) -> RotationOffer | None:
+        return RotationOffer(self.rotation, self.rotations_left) if self.subscription else None
+
+    def rotate_keys(self, customer_id: CustomerId, shown: int) -> None:
+        self.fail("rotate_keys")
+        if self.subscription is None:
+            raise RotationRefused("nothing runs")
+        if shown != self.rotation:
+            return
+        if not self.rotations_left:
+            raise TooManyRotations("none are left")
+        self.rotation, self.rotations_left = self.rotation + 1, self.rotations_left - 1
+        link = f"http://shop.test/sub/{self.rotation}{LINK_TOKEN[1:]}"
+        self.subscription = replace(self.subscription, link=link, keys=[], preparing=2)
+
+    def diagnose(self, customer_id: CustomerId, language: Language) -> Diagnosis:
+        self.fail("diagnose")
+        case = self.case or CaseFacts(customer_id, self.standing)
+        link = self.subscription.link if self.subscription else None
+        return Diagnosis(case, diagnose(case, self.now), [a_node(code) for code in NODES], link)
+
+    def repair_keys(self, customer_id: CustomerId) -> Repaired:
+        self.repairs.append(customer_id)
+        return Repaired.SENT if len(self.repairs) == 1 else Repaired.SENT_BEFORE
+
     def show_subscription(self, customer_id: CustomerId, language: Language) -> SubscriptionView | None:
         self.fail("show_subscription")
         return self.subscription
+
+    def show_traffic(self, id: SubscriptionId) -> Sequence[tuple[date, int]]:
+        self.fail("show_traffic")
+        first = self.now.date() - timedelta(days=29)
+        return [(first + timedelta(days=number), number % 7 * 600_000_000) for number in range(30)]
 
     def show_open_payment(self, customer_id: CustomerId) -> Payment | None:
         return self.open_to_pay
@@ -182,6 +257,20 @@ class FakeShop:
         if token != LINK_TOKEN or self.subscription is None:
             raise UnknownSubscription("unknown")
         return self.subscription
+
+    def renew_by_link(self, token: str, plan_code: str, receipt_to: str | None) -> Payment:
+        self.fail("renew_by_link")
+        self.open_link(token)
+        payment = replace(self.open_payment(ANNA, plan_code, receipt_to), by_link=True)
+        self.payments[payment.id] = replace(self.payments[payment.id], payment=payment)
+        return payment
+
+    def show_renewal(self, token: str, id: PaymentId) -> PaymentView:
+        self.open_link(token)
+        view = self.show_payment(id, ANNA, Language.RUSSIAN)
+        if not view.payment.by_link:
+            raise UnknownPayment(str(id))
+        return view
 
     def nudge(self, id: PaymentId | None, provider_id: str | None, about_a_refund: bool) -> bool:
         self.fail("nudge")
@@ -219,14 +308,22 @@ class FakeShop:
             register=self.register,
             open_payment=self.open_payment,
             show_subscription=self.show_subscription,
+            show_traffic=self.show_traffic,
             show_open_payment=self.show_open_payment,
             show_payment=self.show_payment,
             open_link=self.open_link,
+            renew_by_link=self.renew_by_link,
+            show_renewal=self.show_renewal,
             nudge=self.nudge,
             receipts=self.receipts,
             last_receipt_address=self.last_receipt_address,
             trial_available=self.trial_available,
             take_trial=self.take_trial,
+            new_keys_offered=True,
+            offer_rotation=self.offer_rotation,
+            rotate_keys=self.rotate_keys,
+            diagnose=self.diagnose,
+            repair_keys=self.repair_keys,
         )
         return replace(needs, **changes)
 

@@ -21,7 +21,7 @@ def test_the_answer_is_kept_by_nobody_and_named_for_the_app() -> None:
     headers = client.get(f"/sub/{LINK_TOKEN}").headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["X-Robots-Tag"] == "noindex"
+    assert headers["X-Robots-Tag"] == "noindex, nofollow"
     assert base64.b64decode(headers["profile-title"].removeprefix("base64:")).decode() == "Сова"
     assert headers["profile-update-interval"] == "12"
 

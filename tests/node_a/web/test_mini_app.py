@@ -205,6 +205,16 @@ def test_the_waiting_screen_tells_the_truth_and_when_to_ask_again(stage: Payment
     assert ('data-testid="retry"' in screen) == (stage in {PaymentStage.DECLINED, PaymentStage.ABANDONED})
 
 
+def test_a_paid_payment_goes_on_looking_until_the_last_key_is_there() -> None:
+    shop = FakeShop()
+    id = shop.stage(PaymentStage.READY, a_subscription(keys=[VLESS], preparing=1))
+    path = f"/app/payments/{id}"
+    assert f'data-poll-path="{path}"' in shop.client().get(path, headers=tma()).text
+
+    shop.move(id, PaymentStage.READY, a_subscription())
+    assert "data-poll-path" not in shop.client().get(path, headers=tma()).text
+
+
 def test_a_slow_server_is_called_so_and_the_message_is_promised() -> None:
     shop = FakeShop()
     id = shop.stage(PaymentStage.SLOW)

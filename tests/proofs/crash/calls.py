@@ -147,4 +147,4 @@ class MortalDatabase:
 def _whose(work: Callable[[Ledger], object]) -> str:
     """The use case that the work is written in; "claim" for a desk's."""
     whose = work.__qualname__.partition(".")[0]
-    return "claim" if whose == "desks" else whose
+    return "claim" if whose in {"desks", "providing_desks"} else whose

@@ -32,10 +32,12 @@ from node_a.application.provisioning import ProvideAccess
 from node_a.application.refunding import ApplyRefunds, SettleRefunds
 from node_a.application.registration import RegisterCustomer
 from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment
+from node_a.application.upkeep import ProvideUpkeep
 from node_a.domain.customer import Language
 from node_a.wording.wording import Wording
 from node_a.worker.desk import Desk
 from node_a.worker.desks import desks
+from node_a.worker.providing import UPKEEP_BUDGET
 from sandbox.stand_ins import PANEL_USERNAME, SHOP_ID
 from tests.builders import MONTH, OLGA, RING, THE_SHOP, YEAR, a_node
 from tests.proofs.crash.calls import Calls, MortalDatabase, MortalMessenger, MortalNode, MortalProvider
@@ -104,6 +106,15 @@ def _composed(
         tell_operators=TellOperators(operators=frozenset({OLGA}), language=Language.RUSSIAN, new_ids=new_ids),
         new_ids=new_ids,
     )
+    providing: dict[str, Any] = {
+        "read_ledger": reading,
+        "ledger": writing,
+        "nodes": {NODE.code: node},
+        "ring": RING,
+        "clock": clock,
+        "new_ids": new_ids,
+        "chance": _no_chance,
+    }
     checks: dict[str, Any] = {**writes, "provider": provider, "shop": THE_SHOP, "chance": _no_chance}
     return Shop(
         engine=engine,
@@ -118,14 +129,8 @@ def _composed(
             settle_refunds=SettleRefunds(
                 **checks, read_ledger=database.read_ledger, apply=ApplyRefunds(record=record, new_ids=new_ids)
             ),
-            provide=ProvideAccess(
-                ledger=writing,
-                nodes={NODE.code: node},
-                ring=RING,
-                clock=clock,
-                new_ids=new_ids,
-                chance=_no_chance,
-            ),
+            provide=ProvideAccess(**providing),
+            keep_up=ProvideUpkeep(**providing, budget=UPKEEP_BUDGET),
             deliver=DeliverMessage(
                 read_ledger=reading,
                 ledger=writing,

@@ -89,11 +89,11 @@ def staged(directory: Path, database_url: str) -> Iterator[Stage]:
                 database_url=database_url,
                 telegram_url=f"http://127.0.0.1:{ports.chat}",
                 yookassa_url=f"http://127.0.0.1:{ports.yookassa}",
-                node_url=f"http://127.0.0.1:{ports.node}",
+                node_url=f"http://127.0.0.1:{ports.nodes['de1']}",
                 bot_token=secrets.bot_token,
                 yookassa_secret_key=secrets.yookassa_secret_key,
-                panel_password=secrets.panel_password,
-                agent_token=secrets.agent_token,
+                panel_password=secrets.nodes["de1"].panel_password,
+                agent_token=secrets.nodes["de1"].agent_token,
             )
             chat = f"{world.telegram_url}/sandbox/chats/{ANNA.id}/messages"
             http.post(chat, json={"text": "/start", "language_code": "ru"}).raise_for_status()

@@ -18,6 +18,7 @@ EVERY_STEP: Final = {
     "write (claim)",
     "find",
     "write (SettlePayment)",
+    "read (ProvideAccess)",
     "write (ProvideAccess)",
     "apply vless",
     "apply shadowsocks",

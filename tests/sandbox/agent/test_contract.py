@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.agent import create_app
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from tests.sandbox.agent.contract import AgentContract
 from tests.sandbox.marzban.serving import serving
 
@@ -18,7 +18,7 @@ class TestTheStandIn(AgentContract):
     @pytest.fixture
     async def agent(self) -> AsyncIterator[httpx.AsyncClient]:
         store = Store(None)
-        async with serving(create_app(token=TOKEN, store=store, troubles=Troubles())) as client:
+        async with serving(create_app(token=TOKEN, store=store, troubles=NodeTroubles())) as client:
             client.headers["Authorization"] = f"Bearer {TOKEN}"
             yield client
         store.close()

@@ -12,7 +12,7 @@ from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app
 from sandbox.node import create_app as create_node
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from tests.sandbox.marzban.serving import serving
 
 NOW = 1_795_000_000
@@ -28,7 +28,7 @@ class Site:
     def __init__(self) -> None:
         self.now = float(NOW)
         self.store = Store(None)
-        self.troubles = Troubles()
+        self.troubles = NodeTroubles()
 
     def app(self) -> web.Application:
         return create_app(
@@ -253,3 +253,12 @@ async def test_a_node_has_one_address_for_both_parts(site: Site) -> None:
     }
     assert panel_paths == ["/api/admin/token", "/api/core"]
     assert agent_paths == ["/agent/healthz", "/agent/v1/status"]
+
+
+async def test_answers_are_dated_by_the_clock_of_the_node(site: Site, panel: httpx.AsyncClient) -> None:
+    """Refusals too: whose clock is off says so in everything."""
+    for path in ("/api/system", "/api/user/nobody"):
+        assert (await panel.get(path)).headers["Date"] == "Wed, 18 Nov 2026 11:06:40 GMT"
+    agent = create_agent(token="fake", store=site.store, troubles=site.troubles, clock=lambda: site.now + 60)
+    async with serving(agent) as client:
+        assert (await client.get("/v1/status")).headers["Date"] == "Wed, 18 Nov 2026 11:07:40 GMT"

@@ -9,7 +9,7 @@ import httpx
 
 from sandbox.marzban import create_app
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from tests import reference
 from tests.sandbox.marzban.openapi import check_exchange
 from tests.sandbox.marzban.serving import serving
@@ -78,7 +78,7 @@ class Stage:
     async def start(self) -> None:
         await self.stop()
         app = create_app(
-            username="admin", password="admin", store=self.store, troubles=Troubles(), clock=lambda: self.now
+            username="admin", password="admin", store=self.store, troubles=NodeTroubles(), clock=lambda: self.now
         )
         self.client = await self._stack.enter_async_context(serving(app))
         answer = await self.client.post("/api/admin/token", data={"username": "admin", "password": "admin"})

@@ -31,5 +31,4 @@ def new_customer(whole_shop: Shop) -> Iterator[NewCustomer]:
     yield make
     for customer in customers:
         customer.close()
-    for trouble in ("lose_next_webhook", "send_webhooks_twice", "marzban_down", "agent_down", "telegram_down"):
-        setattr(whole_shop.stand_ins.troubles, trouble, False)
+    whole_shop.stand_ins.troubles.all_off()

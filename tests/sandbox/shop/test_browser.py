@@ -186,7 +186,7 @@ def picture(page: Page, name: str) -> None:
 @pytest.fixture
 def silent_node(whole_shop: Shop) -> Iterator[None]:
     """Neither the panel nor the agent answers, until somebody switches them on again."""
-    troubles = whole_shop.stand_ins.troubles
+    troubles = whole_shop.stand_ins.troubles.nodes["de1"]
     troubles.marzban_down = troubles.agent_down = True
     yield
     troubles.marzban_down = troubles.agent_down = False
@@ -338,7 +338,7 @@ def test_while_a_node_is_silent_the_screen_says_so_and_the_keys_come_by_themselv
         expect(olga.stage).to_contain_text("Сервер сейчас не отвечает")
         picture(olga.chat, "slow-ru-light")
 
-        whole_shop.stand_ins.troubles.marzban_down = whole_shop.stand_ins.troubles.agent_down = False
+        whole_shop.stand_ins.troubles.all_off()
         time_for_the_next_attempt(whole_shop)
         olga.expect_stage("ready")
         expect(olga.app.get_by_test_id("key")).to_have_count(2, timeout=PATIENCE_MS)

@@ -68,11 +68,11 @@ def test_a_webhook_that_comes_twice_is_one_purchase(whole_shop: Shop, new_custom
 
 
 def test_a_dead_panel_delays_its_key_and_not_the_other(whole_shop: Shop, new_customer: NewCustomer) -> None:
-    whole_shop.stand_ins.troubles.marzban_down = True
+    whole_shop.stand_ins.troubles.nodes["de1"].marzban_down = True
     delivery = new_customer().buy("month")
     assert schemes(delivery.keys) == ["ss"]
 
-    whole_shop.stand_ins.troubles.marzban_down = False
+    whole_shop.stand_ins.troubles.nodes["de1"].marzban_down = False
     until(lambda: len(linked(delivery.subscription_link)) == 2)
 
     assert schemes(linked(delivery.subscription_link)) == ["ss", "vless"]
@@ -151,6 +151,6 @@ def test_every_exchange_with_the_panel_is_valid_by_its_own_document(
 ) -> None:
     reference.document("specs/marzban-openapi.json")
     new_customer().buy("month")
-    exchanges = journal(whole_shop, f"{whole_shop.node_url}/sandbox/marzban/requests")
+    exchanges = journal(whole_shop, f"{whole_shop.node_urls['de1']}/sandbox/marzban/requests")
 
     assert [problem for exchange in exchanges if exchange["status"] for problem in check_panel(exchange)] == []

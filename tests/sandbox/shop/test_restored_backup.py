@@ -31,7 +31,7 @@ def restore(shop: Shop, copy: Path) -> None:
 
 def ends(shop: Shop) -> dict[str, float]:
     """The end of each user of the panel, by the secret part of the key."""
-    users = httpx.get(f"{shop.node_url}/sandbox/marzban/users", trust_env=False).json()
+    users = httpx.get(f"{shop.node_urls['de1']}/sandbox/marzban/users", trust_env=False).json()
     return {user["proxies"]["vless"]["id"]: user["expire"] for user in users.values()}
 
 

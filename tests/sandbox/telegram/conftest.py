@@ -11,7 +11,7 @@ from telebot.async_telebot import AsyncTeleBot
 
 from sandbox.store import Store
 from sandbox.telegram import create_app
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles, Troubles
 from tests.sandbox.telegram.bot_api_spec import check_call
 
 TOKEN = "4242:offline-token"
@@ -65,7 +65,7 @@ class Telegram:
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[Telegram]:
-    store, troubles = Store(None), Troubles()
+    store, troubles = Store(None), Troubles(nodes={"de1": NodeTroubles(), "de2": NodeTroubles()})
     async with TestClient(TestServer(create_app(token=TOKEN, store=store, troubles=troubles))) as client:
         yield Telegram(client, troubles)
     store.close()

@@ -128,7 +128,8 @@ async def test_a_customer_talks_to_the_bot_and_uses_the_mini_app(
 
     await page.get_by_label("Demo settings").first.click()
     async with page.expect_response(lambda r: r.request.method == "POST") as switching:
-        await page.get_by_test_id("trouble-marzban_down").check()
-    assert (await (await switching.value).json())["marzban_down"] is True
-    assert telegram.troubles.marzban_down
+        await page.get_by_test_id("trouble-de2.marzban_down").check()
+    assert (await (await switching.value).json())["de2.marzban_down"] is True
+    assert [node.marzban_down for node in telegram.troubles.nodes.values()] == [False, True]
+    await expect(page.locator(".trouble", has_text="DE2: Marzban is down")).to_have_count(1)
     assert complaints == []

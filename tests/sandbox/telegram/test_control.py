@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sandbox.store import Store
 from sandbox.telegram import create_app
 from sandbox.telegram.init_data import signed
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles, Troubles
 from tests.sandbox.telegram.conftest import TOKEN, USER, Telegram
 
 
@@ -79,7 +79,7 @@ async def test_a_reader_from_an_earlier_store_gets_everything_at_once(telegram: 
 
 @contextlib.asynccontextmanager
 async def started_on(file: Path) -> AsyncIterator[Telegram]:
-    store, troubles = Store(file), Troubles()
+    store, troubles = Store(file), Troubles(nodes={"de1": NodeTroubles(), "de2": NodeTroubles()})
     async with TestClient(TestServer(create_app(token=TOKEN, store=store, troubles=troubles))) as client:
         yield Telegram(client, troubles)
     store.close()
@@ -126,12 +126,17 @@ async def test_telegram_down_cuts_every_call_and_running_polls_but_not_the_page(
 
 
 async def test_the_switches_are_shared_with_the_other_stand_ins(telegram: Telegram) -> None:
-    await telegram.post("troubles", marzban_down=True)
-    assert telegram.troubles.marzban_down
-    telegram.troubles.agent_down = True
-    assert (await telegram.get("troubles"))["agent_down"] is True
-    assert "error" in await telegram.post("troubles", internet_down=True, marzban_down=False)
-    assert telegram.troubles.marzban_down, "a refused request changes nothing"
+    first, second = telegram.troubles.nodes["de1"], telegram.troubles.nodes["de2"]
+    await telegram.post("troubles", **{"de1.marzban_down": True, "send_webhooks_twice": True})
+    assert first.marzban_down
+    assert telegram.troubles.send_webhooks_twice
+    assert not second.marzban_down, "each node has its own"
+    second.agent_down = True
+    shown = await telegram.get("troubles")
+    assert (shown["de1.agent_down"], shown["de2.agent_down"]) == (False, True)
+    for unknown in ("internet_down", "nl1.down", "de1.internet_down", "nodes"):
+        assert "error" in await telegram.post("troubles", **{unknown: True, "de1.marzban_down": False})
+    assert first.marzban_down, "a refused request changes nothing"
 
 
 @pytest.mark.parametrize("path", ["messages", "callbacks", "web-app", "block"])

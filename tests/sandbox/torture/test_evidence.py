@@ -9,7 +9,7 @@ from node_a.domain.customer import Language
 from node_a.domain.keys import key_link
 from node_a.domain.node import Protocol
 from node_a.wording.wording import Wording
-from sandbox.torture.evidence import credential_of
+from sandbox.torture.evidence import credential_of, user_of
 from sandbox.torture.letters import promised_end
 from tests.builders import a_node
 from tests.node_a.wording.reading import text
@@ -25,7 +25,10 @@ from tests.node_a.wording.views import a_key, a_view
     ],
 )
 def test_a_key_holds_what_the_node_knows_its_user_by(protocol: Protocol, credential: str) -> None:
-    assert credential_of(key_link(a_node(), protocol, credential, "🇩🇪 Германия: 1@/x")) == credential
+    key = key_link(a_node(), protocol, credential, "🇩🇪 Германия: 1@/x")
+
+    assert credential_of(key) == credential
+    assert user_of(key) == (a_node().host, credential)
 
 
 @pytest.mark.parametrize("month", range(12))

@@ -35,7 +35,7 @@ def time_passes(shop: Shop) -> None:
 @pytest.mark.proof
 @pytest.mark.slow
 def test_nothing_is_lost_and_nothing_doubled_on_a_bad_night(tmp_path: Path) -> None:
-    with shop_without_node_a(tmp_path) as shop, migrated_node_a(shop, {}) as start:
+    with shop_without_node_a(tmp_path, nodes=2) as shop, migrated_node_a(shop, {}) as start:
         night = Night(
             purchases=PURCHASES, seed=17, quiet_for=3, settles_within=90, when_quiet=lambda: time_passes(shop)
         )

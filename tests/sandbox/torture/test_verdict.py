@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.torture.verdict import Account, Verdict, verdict
+from sandbox.torture.verdict import Account, Promise, Verdict, verdict
 
 DAY = 86_400.0
 PAID_AT = 1_800_000_000.0
-VLESS, SHADOWSOCKS = "vless://one", "ss://two"
-BOTH = frozenset({VLESS, SHADOWSOCKS})
+VLESS, SHADOWSOCKS = "vless://one@de1:2053", "ss://two@de1:443"
+ELSEWHERE = frozenset({"vless://three@nl1:2053", "ss://four@nl1:443"})
+ALL = ELSEWHERE | {VLESS, SHADOWSOCKS}
+PROMISE = Promise(frozenset({"de1", "nl1"}), grace_days=1)
 
 
 def served(*days: int, settled_after: float = 2.0) -> Account:
@@ -25,9 +27,9 @@ def served(*days: int, settled_after: float = 2.0) -> Account:
         keys_messages=len(days),
         # To the minute, as people read it.
         promised_ends=frozenset({end // 60 * 60}),
-        chat_keys=BOTH,
-        linked_keys=BOTH,
-        ends=dict.fromkeys(BOTH, end),
+        chat_keys=ALL,
+        linked_keys=ALL,
+        ends=dict.fromkeys(ALL, end + DAY),
     )
 
 
@@ -36,7 +38,7 @@ def later(account: Account, days: float) -> Account:
 
 
 def of(account: Account) -> Verdict:
-    return verdict([served(30), account, Account(customer=8)], strangers=[])
+    return verdict([served(30), account, Account(customer=8)], strangers=[], promise=PROMISE)
 
 
 def counts(seen: Verdict) -> tuple[int, int, int]:
@@ -66,14 +68,18 @@ def test_whoever_got_what_was_paid_for_is_neither_lost_nor_doubled(account: Acco
         replace(served(30), keys_messages=0, chat_keys=frozenset()),
         replace(served(30, 30), keys_messages=1),
         replace(served(30), chat_keys=frozenset()),
-        replace(served(30), chat_keys=BOTH | {"vless://somebody-elses"}),
+        replace(served(30), chat_keys=ALL | {"vless://somebody-elses@de1:2053"}),
         replace(served(30), linked_keys=frozenset()),
         replace(served(30), linked_keys=frozenset({VLESS}), chat_keys=frozenset({VLESS})),
+        replace(served(30), linked_keys=ALL - ELSEWHERE, chat_keys=ALL - ELSEWHERE),
+        replace(served(30), linked_keys=ALL | {"vless://five@nl1:2053"}),
+        replace(served(30), linked_keys=ALL | {"vless://five@se1:2053"}),
         replace(served(30), ends={VLESS: served(30).ends[VLESS]}),
         replace(served(30), ends={}),
         replace(served(30), ends={**served(30).ends, SHADOWSOCKS: PAID_AT}),
         later(served(30, 90), -30),
         later(served(30), -0.01),
+        later(served(30), -1),
         replace(served(30, 90), promised_ends=served(30).promised_ends),
         replace(served(30), promised_ends=frozenset()),
         replace(Account(customer=9), paid=frozenset({"payment-0"})),
@@ -87,11 +93,15 @@ def test_whoever_got_what_was_paid_for_is_neither_lost_nor_doubled(account: Acco
         "a key that the link does not hold",
         "an empty link",
         "one key in the link",
+        "no key of the other node in the link",
+        "a second key of the same place in the link",
+        "a key of a node that there is not",
         "a key that its keeper does not know",
         "keys that nobody knows",
         "one key that ended",
         "a renewal that added nothing",
         "a quarter of an hour too little",
+        "no grace",
         "the first letter twice, the renewal's never",
         "a letter without an end",
         "a payment that neither the provider nor the shop knows",
@@ -109,7 +119,7 @@ def test_whoever_got_less_is_lost(account: Account) -> None:
         later(served(30), 30),
         later(served(30, 90), 30),
         later(served(30), 0.03),
-        replace(Account(customer=9), keys_messages=1, chat_keys=BOTH, linked_keys=BOTH),
+        replace(Account(customer=9), keys_messages=1, chat_keys=ALL, linked_keys=ALL),
         replace(served(30), ends={**served(30).ends, VLESS: PAID_AT + 60 * DAY}),
         replace(served(30), promised_ends=served(30).promised_ends | served(60).promised_ends),
     ],
@@ -127,7 +137,7 @@ def test_whoever_got_more_is_doubled(account: Account) -> None:
 
 
 def test_a_user_of_the_node_that_nobody_paid_for_is_doubled() -> None:
-    seen = verdict([served(30)], strangers=["s_of_nobody"])
+    seen = verdict([served(30)], strangers=["s_of_nobody"], promise=PROMISE)
 
     assert counts(seen) == (0, 1, 0)
     assert "s_of_nobody" in seen.doubled[0]

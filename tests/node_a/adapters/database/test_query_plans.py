@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine
 from node_a.adapters.database.agenda import SqlAgenda
 from node_a.adapters.database.ledger import SqlLedger
 from node_a.adapters.database.tables import payments
-from node_a.application.ports import Activity, Ledger
+from node_a.application.ports import Activity, Ledger, Urgency
 from node_a.domain.access import AccessId
 from node_a.domain.customer import CustomerId
 from node_a.domain.grant import GrantId
-from node_a.domain.node import NodeCode, Protocol
+from node_a.domain.node import Keeper, NodeCode, Protocol
 from node_a.domain.payment import STATES_WITH_MONEY, PaymentId
 from node_a.domain.subscription import SubscriptionId
 from tests.builders import DAY, NOW
@@ -77,6 +77,22 @@ QUESTIONS: Final[Mapping[str, Callable[[Ledger], object]]] = {
     "progress of a subscription": lambda ledger: ledger.accesses.progress(SUBSCRIPTION, NOW),
     "an access": lambda ledger: ledger.accesses.find(ACCESS),
     "accesses of a keeper": lambda ledger: ledger.accesses.claim_due(NOW, LEASED, 10, keeper=ACCESS.keeper),
+    "what a keeper does for customers": lambda ledger: ledger.accesses.claim_due(
+        NOW, LEASED, 10, keeper=ACCESS.keeper, urgency=Urgency.CUSTOMER
+    ),
+    "a keeper's upkeep": lambda ledger: ledger.accesses.claim_due(
+        NOW, LEASED, 10, keeper=ACCESS.keeper, urgency=Urgency.UPKEEP
+    ),
+    "accesses of nodes that are no more": lambda ledger: ledger.accesses.claim_due(
+        NOW, LEASED, 10, besides=[ACCESS.keeper]
+    ),
+    "a page to fill": lambda ledger: ledger.accesses.fill(Keeper(NodeCode("fi1"), Protocol.VLESS), None, NOW, 10),
+    "a page that is filled": lambda ledger: ledger.accesses.fill(ACCESS.keeper, SUBSCRIPTION, NOW, 10),
+    "a page to empty": lambda ledger: ledger.accesses.empty(ACCESS.node, SUBSCRIPTION, NOW, 10),
+    "a keeper's settled accesses": lambda ledger: ledger.accesses.settled_at(ACCESS.keeper, SUBSCRIPTION, 10),
+    "records of a batch": lambda ledger: ledger.accesses.find_all([ACCESS]),
+    "what was told": lambda ledger: ledger.messages.finished(["m-7", "m-8"]),
+    "customers, locked": lambda ledger: ledger.customers.lock({CUSTOMER, CustomerId(8)}),
     "make accesses due": lambda ledger: ledger.accesses.make_due(SUBSCRIPTION, NOW),
     "hasten a message": lambda ledger: ledger.messages.hasten("m-7", NOW),
     "trials since": lambda ledger: ledger.trials.taken_since(NOW - DAY),
@@ -141,7 +157,7 @@ def test_no_question_walks_a_whole_table(old_shop: Engine, name: str) -> None:
 def test_the_agenda_walks_no_whole_table(old_shop: Engine) -> None:
     statements = agenda_of(old_shop)
 
-    assert len(statements) == len(Activity)
+    assert len(statements) >= len(Activity)
     assert_walks_nothing(old_shop, statements)
 
 

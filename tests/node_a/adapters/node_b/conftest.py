@@ -18,7 +18,7 @@ from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app as create_marzban
 from sandbox.node import create_app as create_node
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from tests.sandbox.marzban.serving import address_of
 
 START = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ class Site:
 
     address: str
     time: "Time"
-    troubles: Troubles
+    troubles: NodeTroubles
     http: httpx.AsyncClient = field(repr=False)
 
     def account(self, **changes: Any) -> NodeAccount:
@@ -87,15 +87,18 @@ class Site:
 
 @dataclass
 class Time:
+    """Ours, and how far the node's clock is ahead of it."""
+
     now: datetime = START
+    node_ahead: timedelta = timedelta(0)
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    time, troubles, store = Time(), Troubles(), Store(None)
+    time, troubles, store = Time(), NodeTroubles(), Store(None)
 
     def clock() -> float:
-        return time.now.timestamp()
+        return (time.now + time.node_ahead).timestamp()
 
     marzban = create_marzban(
         username="admin", password="fake-panel-password", store=store, troubles=troubles, clock=clock

@@ -19,7 +19,7 @@ from sandbox.marzban import create_app as create_marzban
 from sandbox.marzban.connections import IDLE_SECONDS
 from sandbox.node import create_app as create_node
 from sandbox.store import Store
-from sandbox.troubles import Troubles
+from sandbox.troubles import NodeTroubles
 from tests.node_a.adapters.node_b.conftest import START, Site, wanted_access
 
 
@@ -63,7 +63,7 @@ def nodes_own(directory: Path) -> Certificate:
 
 @asynccontextmanager
 async def tls_node(certificate: Certificate) -> AsyncIterator[str]:
-    store, troubles = Store(None), Troubles()
+    store, troubles = Store(None), NodeTroubles()
     marzban = create_marzban(username="admin", password="fake", store=store, troubles=troubles, clock=START.timestamp)
     agent = create_agent(token="fake", store=store, troubles=troubles, clock=START.timestamp)
     runner = web.AppRunner(create_node(marzban=marzban, agent=agent), access_log=None, shutdown_timeout=0.5)
