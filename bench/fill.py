@@ -228,7 +228,7 @@ def is_provided(shop: RealTime, customer: CustomerId) -> bool:
         if subscription is None:
             return False
         progress = ledger.accesses.progress(subscription.id, shop.now)
-        return progress.applied == progress.wanted
+        return bool(progress.applied == progress.wanted)
 
 
 # ── side by side ──

@@ -53,7 +53,8 @@ def _has_begun_something(ledger: Ledger, id: CustomerId, since: datetime, now: d
     if ledger.payments.has_paid_since(id, since) or any(one.opened_at >= since for one in ledger.payments.open_of(id)):
         return True
     subscription = ledger.subscriptions.of_customer(id)
-    return subscription is not None and any(since <= grant.starts_at <= now for grant in subscription.grants)
+    given = [grant for grant in subscription.grants if not grant.is_grace] if subscription else []
+    return any(since <= grant.starts_at <= now for grant in given)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from node_a.application.ports import Clock, Ledger, NewIds, Transact, Urgency
 from node_a.domain.access import AccessId
+from node_a.domain.customer import Standing
 from node_a.domain.errors import UnknownCustomer
 from node_a.domain.message import Message
 from node_a.domain.node import Node, NodeState, Protocol, offered
@@ -110,6 +111,11 @@ class ExpireSubscription:
         if subscription is None:
             return
         now, paid_until = self.clock(), subscription.paid_until
+        customer = ledger.customers.find(subscription.customer_id)
+        if customer is None or customer.standing is not Standing.GOOD:
+            # Banned or erased since it was seen to be due: time must not bring back what was withdrawn.
+            withdraw_keys(ledger, subscription, now)
+            return
         if paid_until is not None and paid_until <= now:
             ledger.messages.queue(Message.ended(self.new_ids.message(), subscription, paid_until, now))
         if not subscription.runs(now):

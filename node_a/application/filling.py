@@ -42,6 +42,7 @@ class PutNodesIntoEffect:
     clock: Clock
 
     async def __call__(self) -> Filling:
+        await self.ledger(lambda ledger: ledger.subscriptions.take_up_forgotten(self.clock()))
         added, removed = {}, {}
         for node in self.nodes:
             if node in offered(self.nodes):

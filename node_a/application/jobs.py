@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Final
 
 from node_a.application.ports import Clock, InThread, JobClaim, Ledger
-from node_a.domain.errors import ShopError
 
 
 class Job(StrEnum):
@@ -58,7 +57,7 @@ class RunJob:
         job = Job(claim.name)
         try:
             await self.work[job]()
-        except ShopError:
+        except Exception:  # whatever it was: another run must be planned, and the stuck must be listed
             now = self.clock()
             await self.ledger(lambda ledger: ledger.jobs.finished(claim, now + AFTER_A_FAILURE, failed_at=now))
             raise

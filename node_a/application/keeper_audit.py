@@ -5,7 +5,7 @@ wrong or missing is only told again what is right now; whoever has no access is 
 lock; and removed is only who has no subscription, which nobody can get again.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from node_a.application.audit_findings import KeeperFindings
 from node_a.application.expiry import accesses_offered
 from node_a.application.orphans import RemoveOrphans
 from node_a.application.ports import Clock, InThread, Ledger, Nodes, Urgency
+from node_a.application.walking import held_pages
 from node_a.application.wanting import wanted_access
 from node_a.domain.access import AccessId, HeldAccess, subscription_of_user
 from node_a.domain.customer import Standing
@@ -75,8 +76,8 @@ class AuditKeeper:
         walk = _Walk(await self._settled(keeper), KeeperFindings(orphans=before.orphans))
         # Who is missing, and whether orphans are few, only a complete walk can tell.
         try:
-            async for held in self._pages(keeper):
-                await self._compare(keeper, walk, held)
+            async for page in held_pages(self.gateways[keeper.node], keeper.protocol, self.clock):
+                await self._compare(keeper, walk, page.held)
             await self._put_missing_right(keeper, walk)
         except NodeUnavailable as error:
             return replace(walk.found, problem=str(error))
@@ -90,15 +91,6 @@ class AuditKeeper:
 
     async def _settled_after(self, keeper: Keeper, after: SubscriptionId | None) -> Sequence[AccessId]:
         return await self.read(lambda ledger: ledger.accesses.settled_at(keeper, after, _SETTLED_AT_ONCE))
-
-    async def _pages(self, keeper: Keeper) -> AsyncIterator[Sequence[HeldAccess]]:
-        after: str | None = None
-        while True:
-            page = await self.gateways[keeper.node].held(keeper.protocol, after)
-            yield page.held
-            if page.next is None:
-                return
-            after = page.next
 
     async def _compare(self, keeper: Keeper, walk: _Walk, held: Sequence[HeldAccess]) -> None:
         named = {subscription_of_user(one.user_name): one for one in held}

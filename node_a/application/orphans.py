@@ -12,7 +12,8 @@ from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import Keeper
 from node_a.domain.subscription import SubscriptionId
 
-# More than these, and than this share of all users of ours: then it is our database that has lost something.
+# More than these, and than this share of all users of ours, or all of them: then it is our database that has lost
+# something, or is another one.
 FEW: Final = 20
 SHARE: Final = 0.1
 # After a backup was restored, those who bought since are orphans until the money is reconciled: time to do it.
@@ -34,7 +35,8 @@ class RemoveOrphans:
     ) -> KeeperFindings:
         """`users`: how many of ours are there, `orphans` and all; `found`: so far, with the orphans of the last audit.
         What is found then."""
-        if len(orphans) > max(self.few, SHARE * users):
+        knows_nobody = len(orphans) == users
+        if orphans and (knows_nobody or len(orphans) > max(self.few, SHARE * users)):
             return replace(found, refused_orphans=len(orphans), orphans={})
         now = self.clock()
         since = {one.user_name: found.seen_first(one.user_name, now) for one in orphans.values()}

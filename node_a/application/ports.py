@@ -399,6 +399,11 @@ class Subscriptions(Protocol):
         """Let its revision be `revision`, if that is later than the one it has."""
         ...
 
+    def take_up_forgotten(self, now: datetime) -> int:
+        """Subscriptions with days left and nothing planned, of customers in good standing, are due for what time
+        changes: so it is when our clock was ahead and was put back. How many."""
+        ...
+
     def remind_next(self, id: SubscriptionId, remind_at: datetime | None) -> None: ...
 
     def due_for_reminder(self, now: datetime, limit: int) -> Sequence[SubscriptionId]: ...
@@ -575,7 +580,7 @@ class Jobs(Protocol):
         ...
 
     def hasten(self, name: str, due_at: datetime) -> None:
-        """It runs then, if it would have run later."""
+        """It runs then, if it would have run later; also if somebody is at it, who may have been killed."""
         ...
 
     def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:

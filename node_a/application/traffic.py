@@ -10,6 +10,7 @@ from typing import Final
 
 from node_a.application.limits import KeepToLimit
 from node_a.application.ports import Clock, Count, InThread, Ledger, NodeGateway, Nodes, OpenLedger, Transact
+from node_a.application.walking import held_pages
 from node_a.domain.access import AccessId, HeldPage, subscription_of_user
 from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import Keeper, Protocol
@@ -18,6 +19,8 @@ from node_a.domain.subscription import SubscriptionId
 HOURS_KEPT: Final = timedelta(days=90)
 DAYS_SHOWN: Final = 30
 _ROLLED_UP_AT_ONCE: Final = 1_000
+# Bytes: years of a whole server's traffic. A node that says more is wrong, and what the database adds up must fit in.
+MOST_COUNTED: Final = 2**52
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +48,12 @@ class CountTraffic:
         return silent
 
     async def _count(self, keeper: Keeper, node: NodeGateway) -> None:
-        page = await node.held(keeper.protocol, None)
-        await self._book(keeper, page)
-        while page.next is not None:
-            page = await node.held(keeper.protocol, page.next)
+        async for page in held_pages(node, keeper.protocol, self.clock):
             await self._book(keeper, page)
 
     async def _book(self, keeper: Keeper, page: HeldPage) -> None:
-        ours = [(subscription_of_user(held.user_name), held.used) for held in page.held]
+        believed = [held for held in page.held if 0 <= held.used <= MOST_COUNTED]
+        ours = [(subscription_of_user(held.user_name), held.used) for held in believed]
         counts = [Count(AccessId(id, keeper.node, keeper.protocol), used) for id, used in ours if id is not None]
         for id in await self.ledger(partial(self._booked, counts=counts)):
             await self.ledger(partial(self.keep_to_limit, id=id))

@@ -10,7 +10,9 @@ from node_a.domain.subscription import Subscription
 
 def wanted_access(subscription: Subscription, record: AccessRecord, ring: KeyRing, now: datetime) -> WantedAccess:
     """The absolute facts about the access of `record`, which is one of `subscription`'s, as of `now`."""
-    period = subscription.traffic_period(now)
+    # Days that have just been given begin now, perhaps by the clock of a machine that is ahead of ours.
+    begins = next((grant.starts_at for grant in subscription.grants if now < grant.ends_at), now)
+    period = subscription.traffic_period(max(now, begins))
     return WantedAccess(
         id=record.id,
         revision=subscription.revision,

@@ -154,7 +154,8 @@ class Subscription:
         if grant is None:
             return None
         start, end = grant.traffic_period(now)
-        if self.counted_from is None or self.counted_from <= start:
+        # From later than the end: our clock was wrong then.
+        if self.counted_from is None or not start < self.counted_from < end:
             return TrafficPeriod(start, end, grant.plan.traffic_limit)
         # Renewed at the limit: the better of what runs and what was bought, unless that was all paid back.
         ahead = [one for one in self.grants if one.ends_at > max(now, one.starts_at) and not one.is_grace]
@@ -165,7 +166,7 @@ class Subscription:
     def turned(self, now: datetime) -> "Subscription":
         """In the period of `now`: once it is another one than was counted in, what was suspended works again."""
         period = self.traffic_period(now)
-        if period is None or (self.counted_from is not None and self.counted_from >= period.starts_at):
+        if period is None or (self.counted_from and period.starts_at <= self.counted_from < period.ends_at):
             return self
         turned = replace(self, suspended=False, counted_from=period.starts_at)
         # Each period has its own limit on the nodes. Whoever was not counted before has just been given something.

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from flask import Response
+from werkzeug.urls import iri_to_uri
 
 from node_a.application.overview import SubscriptionView
 from node_a.web.needs import Web
@@ -25,9 +26,9 @@ def link_headers(response: Response, view: SubscriptionView, notice: str | None,
     headers["profile-title"] = _in_base64(web.shop_name)
     waiting = notice is not None or view.preparing > 0
     headers["profile-update-interval"] = str(WAITING_INTERVAL if waiting else UPDATE_INTERVAL)
-    headers["profile-web-page-url"] = view.link
+    headers["profile-web-page-url"] = iri_to_uri(view.link)
     if web.support_url is not None:
-        headers["support-url"] = web.support_url
+        headers["support-url"] = iri_to_uri(web.support_url)
     if notice is not None:
         headers["announce"] = _in_base64(notice)
     # Clash's family takes the profile's name from here.
@@ -51,5 +52,5 @@ def strong_tag(*parts: bytes | str) -> str:
 
 
 def _in_base64(text: str) -> str:
-    """Cyrillic cannot stand in a header; apps know this form."""
+    """Cyrillic cannot stand in a header; apps know this form. Addresses have their own."""
     return f"base64:{base64.b64encode(text.encode()).decode()}"

@@ -15,6 +15,7 @@ from node_a.web.needs import Web
 from node_a.web.offers import Offer
 from node_a.web.pages import Pages
 from node_a.web.plot import traffic_plot
+from node_a.wording import links
 from node_a.wording.qr import qr_svg
 
 # The keys work or will in a moment: there is something to add to an app.
@@ -51,7 +52,7 @@ class LinkPage:
             offers=[Offer.of(plan) for plan in web.plans.values()],
             receipts=web.receipts,
             tried=tried,
-            begins_anew=view.traffic is not None and view.traffic.until < view.ends_at,
+            automatic=links.automatic_group(language),
             renewal_first=view.state is not SubscriptionState.ACTIVE,
             plot=traffic_plot(web.show_traffic(view.id), language) if view.traffic else Markup(""),
         )

@@ -32,7 +32,7 @@ from node_a.web.refreshing import refresh_after
 from node_a.web.visitor import TooManyRequests
 
 # For one subscription: enough for every plan and a few retries.
-_RENEWALS: Final = (10, 60)
+_RENEWALS: Final = (10, 600)
 _MOVING: Final = frozenset({PaymentStage.WAITING, PaymentStage.PREPARING, PaymentStage.SLOW})
 
 

@@ -21,7 +21,7 @@ def why_no_keys(view: SubscriptionView) -> str:
     match view.state:
         case SubscriptionState.EXPIRED:
             return words.gettext("The subscription has ended: renew it and refresh it here")
-        case SubscriptionState.SUSPENDED if view.traffic is not None:
+        case SubscriptionState.SUSPENDED if view.traffic is not None and view.traffic_begins_anew:
             until = formats.date(view.traffic.until, view.language)
             return words.gettext("The traffic is used up: more on %(date)s, or as soon as you renew", date=until)
         case SubscriptionState.SUSPENDED:

@@ -50,7 +50,7 @@ def runs_low(notice: TrafficRunsLow, language: Language) -> Letter:
             bold(words.gettext("Little traffic is left")),
             plain(
                 words.gettext(
-                    "%(used)s of %(limit)s are used; they are for the time until %(moment)s.",
+                    "%(used)s of %(limit)s are used. What is left must last until %(moment)s.",
                     used=amount,
                     limit=limit,
                     moment=until,
@@ -59,8 +59,8 @@ def runs_low(notice: TrafficRunsLow, language: Language) -> Letter:
             # Who renews now gets days, but no traffic for now: that must be said before they pay.
             plain(
                 words.gettext(
-                    "When nothing is left, the keys rest until then. Renewing at that moment gives fresh traffic at"
-                    " once; renewing before it only adds days."
+                    "When nothing is left, the keys are paused until then. Renewing at that moment gives fresh traffic"
+                    " at once; renewing before it only adds days."
                 )
             ),
         ),
@@ -71,6 +71,6 @@ def runs_low(notice: TrafficRunsLow, language: Language) -> Letter:
 def _rest(until: datetime, ends_at: datetime, words: Words) -> str:
     if until < ends_at:
         anew = formats.date_and_time(until, words.language)
-        return words.gettext("The keys rest until %(moment)s, then they work again by themselves.", moment=anew)
+        return words.gettext("The keys are paused until %(moment)s, then they work again by themselves.", moment=anew)
     end = formats.date_and_time(ends_at, words.language)
-    return words.gettext("The keys rest. The subscription ends on %(moment)s.", moment=end)
+    return words.gettext("The keys are paused. The subscription ends on %(moment)s.", moment=end)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from node_a.application.diagnosis import Diagnosis, Finding, Remedy, Trouble
+from node_a.application.diagnosis import CaseFacts, Diagnosis, Finding, Remedy, Trouble
 from node_a.application.overview import PROTOCOL_NAMES
 from node_a.application.ports import ActionButton, AppButton, Button, CopyButton, Letter, LinkButton
 from node_a.application.repair import Repaired
@@ -102,7 +103,7 @@ def _titles(words: Words) -> Mapping[Trouble, str]:
         Trouble.KEYS_ON_THE_WAY: words.gettext("Some keys are still on their way"),
         Trouble.SERVER_CLOCK: words.gettext("A server's clock is off"),
         Trouble.NEVER_USED: words.gettext("The keys have not been used yet"),
-        Trouble.NOT_USED_LATELY: words.gettext("The keys have rested for more than a day"),
+        Trouble.NOT_USED_LATELY: words.gettext("The keys have not been used for more than a day"),
         Trouble.NOTHING_FOUND: words.gettext("Everything looks fine on our side"),
         Trouble.PHONE_CLOCK: words.gettext("Look at the phone's clock"),
     }
@@ -113,14 +114,21 @@ def _text(finding: Finding, diagnosis: Diagnosis, words: Words) -> str:
     if finding.trouble is Trouble.EXPIRED and diagnosis.facts.ends_at is not None:
         moment = formats.date_and_time(diagnosis.facts.ends_at, words.language)
         return words.gettext("It was valid until %(moment)s. Renew it, and your keys work again.", moment=moment)
-    if finding.trouble is Trouble.TRAFFIC_USED_UP and diagnosis.facts.traffic is not None:
-        date = formats.date(diagnosis.facts.traffic.until, words.language)
+    if finding.trouble is Trouble.TRAFFIC_USED_UP and (anew := _new_traffic_at(diagnosis.facts)):
+        date = formats.date(anew, words.language)
         return words.gettext("There will be new traffic on %(date)s. Renew now, and you can go on at once.", date=date)
     if finding.trouble is Trouble.NOTHING_FOUND and finding.remedy is Remedy.NEW_KEYS:
         return words.gettext(
             "The servers work, and your keys were used within the last day. If it still fails, new keys may help."
         )
     return {**_about_the_subscription(words), **_about_keys(words), **_about_servers(servers, words)}[finding.trouble]
+
+
+def _new_traffic_at(facts: CaseFacts) -> datetime | None:
+    """None in the last period: there the days end with it."""
+    if facts.traffic is None or facts.ends_at is None or facts.traffic.until >= facts.ends_at:
+        return None
+    return facts.traffic.until
 
 
 def _about_the_subscription(words: Words) -> Mapping[Trouble, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
 
 from node_a.adapters.database.engine import UtcDateTime, inserting
 from node_a.adapters.database.rows import unleased
@@ -38,8 +38,9 @@ class SqlJobs:
         self._connection.execute(update(jobs).where(held).values(**done))
 
     def hasten(self, name: str, due_at: datetime) -> None:
-        later = and_(jobs.c.name == name, jobs.c.due_at > due_at)
-        self._connection.execute(update(jobs).where(later).values(due_at=due_at))
+        later = or_(jobs.c.due_at > due_at, jobs.c.leased_until > due_at)
+        soon = update(jobs).where(jobs.c.name == name, later).values(due_at=due_at, leased_until=None)
+        self._connection.execute(soon)
 
     def failing_since(self, before: datetime) -> Sequence[tuple[str, datetime]]:
         query = select(jobs).where(jobs.c.failing_since <= before).order_by(jobs.c.failing_since)

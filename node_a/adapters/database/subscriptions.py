@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, exists, func, select, update
 
 from node_a.adapters.database.engine import inserting
 from node_a.adapters.database.rows import AT_ONCE, plan_columns, plan_of
-from node_a.adapters.database.tables import accesses, grants, subscriptions
-from node_a.domain.customer import CustomerId
+from node_a.adapters.database.tables import accesses, customers, grants, subscriptions
+from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.grant import Grant, GrantId
 from node_a.domain.subscription import Subscription, SubscriptionId
 
@@ -90,6 +90,14 @@ class SqlSubscriptions:
     def revise(self, id: SubscriptionId, revision: int) -> None:
         behind = and_(subscriptions.c.id == id, subscriptions.c.revision < revision)
         self._connection.execute(update(subscriptions).where(behind).values(revision=revision))
+
+    def take_up_forgotten(self, now: datetime) -> int:
+        left = exists().where(grants.c.subscription_id == subscriptions.c.id, grants.c.ends_at > now)
+        owner = exists().where(
+            customers.c.id == subscriptions.c.customer_id, customers.c.standing == Standing.GOOD.value
+        )
+        forgotten = update(subscriptions).where(subscriptions.c.expire_at.is_(None), left, owner)
+        return self._connection.execute(forgotten.values(expire_at=now)).rowcount
 
     def remind_next(self, id: SubscriptionId, remind_at: datetime | None) -> None:
         self._connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(remind_at=remind_at))

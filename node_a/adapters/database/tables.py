@@ -171,11 +171,12 @@ nodes = Table(
     Column("audit", JSON),
 )
 
-# Bytes by the hour (`hours` 1), and by the day (24) where it is long ago.
+# Bytes by the hour (`hours` 1), and by the day (24) where it is long ago. These rows and those of `rotations` go with
+# their subscription: a release that does not know them must still be able to erase a customer.
 traffic = Table(
     "traffic",
     metadata,
-    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("subscription_id", ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
     Column("hours", Integer, primary_key=True, autoincrement=False),
     Column("starts_at", UtcDateTime, primary_key=True),
     Column("bytes", BigInteger, nullable=False),
@@ -185,7 +186,7 @@ traffic = Table(
 rotations = Table(
     "rotations",
     metadata,
-    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("subscription_id", ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
     Column("rotation", Integer, primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
 )

@@ -299,6 +299,20 @@ def test_an_incomplete_walk_removes_nobody(shop: ShopUnderTest) -> None:
     assert (found.removed, cut.removed, len(found.orphans)) == (0, [], 5)
 
 
+def test_a_walk_that_takes_too_long_breaks_off_and_nobody_seems_to_be_missing(shop: ShopUnderTest) -> None:
+    for number in range(6):
+        shop.buys(MONTH, CustomerId(100 + number))
+    shop.works()
+    shop.node.page_size = 1
+
+    slow = Interrupted(shop.node, lambda: shop.passes(timedelta(minutes=6)))
+    found = found_at(shop, gateway=slow)
+
+    assert found.problem is not None
+    assert found.missing == 0
+    assert slow.pages[VLESS] <= 3
+
+
 # ── users without an access ──
 
 
@@ -400,6 +414,18 @@ def test_orphans_in_bulk_are_a_sign_that_our_database_is_wrong(shop: ShopUnderTe
     assert first.refused_orphans == found.refused_orphans
     assert len(shop.node.strangers) == count - removed
     assert audits(shop)[DE1].is_as_it_should_be is (removed > 0)
+
+
+def test_where_all_of_ours_are_orphans_even_few_of_them_stay(shop: ShopUnderTest) -> None:
+    """Another shop's database, or a small one that was begun anew."""
+    shop.node.holds.clear()
+    shop.node.strangers.append((VLESS, an_orphan()))
+    found_at(shop)
+    shop.passes(ORPHANS_STAY_FOR)
+    found = found_at(shop)
+
+    assert (found.removed, found.refused_orphans) == (0, 1)
+    assert shop.node.strangers == [(VLESS, an_orphan())]
 
 
 def test_a_node_with_many_users_may_have_more_orphans(shop: ShopUnderTest) -> None:

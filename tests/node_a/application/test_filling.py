@@ -328,3 +328,48 @@ def test_work_of_a_batch_whose_customer_is_gone_ends_quietly(shop: ShopUnderTest
 
     assert (report.done, report.failed, report.untried) == ([], [], [])
     assert shop.node.applied == []
+
+
+def test_keys_that_were_taken_while_our_clock_was_wrong_come_back(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    before = dict(shop.node.holds)
+    shop.passes(800 * DAY)
+    shop.works()
+    assert shop.node.holds == {}
+
+    shop.passes(-800 * DAY)
+    shop.fills()
+    shop.expires()
+    shop.fills()
+    shop.provides()
+
+    assert {id: held.credential for id, held in shop.node.holds.items()} == {
+        id: held.credential for id, held in before.items()
+    }
+
+
+def test_a_ban_is_nothing_that_was_forgotten(shop: ShopUnderTest) -> None:
+    shop.buys_and_gets()
+    bans(shop)
+    shop.works()
+
+    shop.fills()
+    shop.expires()
+    shop.fills()
+    shop.provides()
+
+    assert shop.node.holds == {}
+
+
+def test_filling_that_a_killed_worker_had_in_hand_is_not_waited_for(shop: ShopUnderTest) -> None:
+    with shop.database.open_ledger() as ledger:
+        ensure_jobs(ledger, shop.now)
+        ledger.jobs.hasten(Job.FILL_NODES, shop.now)
+        assert ledger.jobs.claim_due([Job.FILL_NODES], shop.now, shop.now + timedelta(minutes=20), 1)
+
+    shop.sets("fi1", NodeState.ACTIVE)
+    with shop.database.open_ledger() as ledger:
+        hasten_filling(ledger, shop.domain_nodes, shop.now)
+
+    with shop.database.open_ledger() as ledger:
+        assert ledger.jobs.claim_due([Job.FILL_NODES], shop.now, shop.now + timedelta(minutes=20), 1)

@@ -9,7 +9,7 @@ import pytest
 from node_a.adapters.threads import Threads
 from node_a.application.jobs import AFTER_A_FAILURE, Job, RunJob, ensure_jobs, next_run
 from node_a.application.ports import Activity, JobClaim
-from node_a.domain.errors import ProviderUnavailable, ShopError
+from node_a.domain.errors import ProviderUnavailable
 from tests.fakes.shop import ShopUnderTest
 
 LEASE = timedelta(minutes=30)
@@ -27,7 +27,7 @@ def claims(shop: ShopUnderTest) -> list[JobClaim]:
     return list(shop.database.write(lambda ledger: ledger.jobs.claim_due(list(Job), shop.now, shop.now + LEASE, 10)))
 
 
-def run(shop: ShopUnderTest, claim: JobClaim, error: ShopError | None = None) -> list[str]:
+def run(shop: ShopUnderTest, claim: JobClaim, error: Exception | None = None) -> list[str]:
     done: list[str] = []
 
     async def work() -> None:
@@ -39,6 +39,11 @@ def run(shop: ShopUnderTest, claim: JobClaim, error: ShopError | None = None) ->
     job = RunJob(ledger=threads.transaction(shop.database.write), work=dict.fromkeys(Job, work), clock=lambda: shop.now)
     asyncio.run(job(claim))
     return done
+
+
+def failing(shop: ShopUnderTest) -> list[tuple[str, datetime]]:
+    with shop.ledger() as ledger:
+        return list(ledger.jobs.failing_since(shop.now))
 
 
 @pytest.mark.parametrize(
@@ -74,13 +79,15 @@ def test_a_worker_that_died_is_followed_when_its_lease_ends(shop: ShopUnderTest)
     assert {claim.name for claim in claims(shop)} == {claim.name for claim in first}
 
 
-def test_one_that_failed_is_tried_again_soon(shop: ShopUnderTest) -> None:
+@pytest.mark.parametrize("error", [ProviderUnavailable("down"), ValueError("nobody foresaw this")])
+def test_one_that_failed_is_tried_again_soon(shop: ShopUnderTest, error: Exception) -> None:
     shop.now += timedelta(days=1)
     (claim,) = [one for one in claims(shop) if one.name == Job.RECONCILE]
 
-    with pytest.raises(ProviderUnavailable):
-        run(shop, claim, ProviderUnavailable("down"))
+    with pytest.raises(type(error)):
+        run(shop, claim, error)
 
+    assert failing(shop) == [(Job.RECONCILE, shop.now)]
     shop.now += AFTER_A_FAILURE
     assert Job.RECONCILE in [one.name for one in claims(shop)]
 
@@ -94,11 +101,6 @@ def test_a_restart_plans_nothing_anew(shop: ShopUnderTest) -> None:
 def test_a_job_of_a_later_release_is_left_to_it(shop: ShopUnderTest) -> None:
     shop.database.write(lambda ledger: ledger.jobs.ensure("of a later release", shop.now))
     assert claims(shop) == []
-
-
-def failing(shop: ShopUnderTest) -> list[tuple[str, datetime]]:
-    with shop.ledger() as ledger:
-        return list(ledger.jobs.failing_since(shop.now))
 
 
 def test_since_when_a_job_fails_is_known_until_it_gets_through(shop: ShopUnderTest) -> None:

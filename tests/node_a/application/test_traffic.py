@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from node_a.application.ports import Count, Urgency
+from node_a.application.traffic import MOST_COUNTED
 from node_a.domain.access import AccessId, HeldAccess, HeldPage
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import LedgerUnavailable, NodeRefused, NodeUnavailable
@@ -148,6 +149,50 @@ def test_a_node_that_dies_between_two_pages_keeps_what_was_booked(shop: ShopUnde
     assert {keeper.node for keeper in shop.counts()} == {NodeCode("de1")}
     with shop.ledger() as ledger:
         assert sorted(ledger.traffic.used(ledger.subscriptions.of_customer(id).id) for id in customers) == [0, 14]
+
+
+class TakesItsTime(FakeNode):
+    """Six minutes for each page; `asked`: for how many of them."""
+
+    shop: ShopUnderTest
+    asked: int = 0
+
+    async def held(self, protocol: Protocol, after: str | None) -> HeldPage:
+        self.asked += 1
+        self.shop.passes(timedelta(minutes=6))
+        page = await super().held(protocol, after)
+        return HeldPage(page.held, page.next or "z")  # and the last one never comes
+
+
+def test_pages_that_never_end_are_read_until_another_would_begin_to_read_them_too(shop: ShopUnderTest) -> None:
+    buys(shop, YEAR)
+    uses(shop, 5)
+    uses(shop, 50, node=HELSINKI)
+    slow = TakesItsTime(shop.node.holds, shop.node.counters, page_size=1)
+    slow.shop = shop
+    shop.nodes[NodeCode("de1")] = slow
+
+    assert {keeper.node for keeper in shop.counts()} == {NodeCode("de1")}
+
+    assert slow.asked <= 3 * len(Protocol)
+    assert used(shop) == 55
+
+
+@pytest.mark.parametrize("lie", [2**70, -5, MOST_COUNTED + 1])
+def test_a_count_that_no_node_can_have_come_to_is_left_out(shop: ShopUnderTest, lie: int) -> None:
+    buys(shop, YEAR)
+    uses(shop, 5)
+    uses(shop, 50, Protocol.SHADOWSOCKS)
+    shop.counts()
+    shop.node.counters[access(shop)] = lie
+    uses(shop, 100, Protocol.SHADOWSOCKS)
+
+    assert shop.counts() == []
+
+    assert used(shop) == 155
+    shop.node.counters[access(shop)] = 7
+    shop.counts()
+    assert used(shop) == 157
 
 
 def test_what_is_wrong_with_the_ledger_is_raised_after_all_others_were_counted(shop: ShopUnderTest) -> None:

@@ -44,6 +44,15 @@ def test_the_limit_is_counted_from_what_the_node_had_counted_before_this_period(
     assert wanted_access(YEARLY, RECORD, RING, NOW).traffic_limit == 500 + YEAR.traffic_limit
 
 
+def test_the_limit_holds_for_days_that_another_machine_s_clock_says_have_begun() -> None:
+    assert YEAR.traffic_limit is not None
+    a_moment_ago = NOW - timedelta(seconds=2)
+    again = YEARLY.granted(GrantId(UUID(int=3)), "payment:3", YEAR, NOW + 400 * DAY)
+
+    assert wanted_access(YEARLY, RECORD, RING, a_moment_ago).traffic_limit == 500 + YEAR.traffic_limit
+    assert wanted_access(again, RECORD, RING, a_moment_ago + 400 * DAY).traffic_limit == 500 + YEAR.traffic_limit
+
+
 def test_an_unlimited_plan_wants_no_limit() -> None:
     assert wanted_access(MONTHLY, RECORD, RING, NOW).traffic_limit is None
 

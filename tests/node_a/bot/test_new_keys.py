@@ -123,7 +123,7 @@ async def test_a_press_from_another_chat_or_by_another_customer_leaves_her_keys_
     await chat.answers(1, user=BORIS)
     await chat.presses("rotate:yes:0", user=BORIS)
 
-    assert (await chat.newest(BORIS))["text"].startswith("Новые ключи бывают у действующей подписки")
+    assert (await chat.newest(BORIS))["text"].startswith("Новые ключи можно получить только при действующей подписке")
     assert chat.shop.subscription().rotation == 0
 
 

@@ -247,3 +247,13 @@ def _holds_together(before: Subscription, subscription: Subscription, now: datet
     assert now < next_change <= running.ends_at
     assert not subscription.turned(running.ends_at).suspended or not subscription.runs(running.ends_at)
     assert subscription.revision > before.revision or subscription.suspended == before.suspended
+
+
+def test_a_period_that_a_wrong_clock_began_is_left_again_once_the_clock_is_right() -> None:
+    ahead = a_subscription(HALF_A_YEAR).turned(NOW + 40 * DAY).suspended_now()
+
+    right = ahead.turned(NOW + DAY)
+
+    assert period(right, NOW + DAY) == TrafficPeriod(NOW, NOW + 30 * DAY, HALF_A_YEAR.traffic_limit)
+    assert not right.suspended
+    assert right.turned(NOW + 2 * DAY) is right

@@ -1,13 +1,15 @@
 """The Mini App's home says what the customer has: it works, it rests, it has ended; and how much traffic is used."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from node_a.application.overview import PaymentStage, TrafficView
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.subscription import SubscriptionState
-from tests.node_a.web.shop import FakeShop, a_limited_subscription, a_subscription, tma
+from tests.node_a.web.shop import NOW, FakeShop, a_limited_subscription, a_subscription, tma
 
 
 @pytest.fixture
@@ -41,6 +43,22 @@ def test_without_a_limit_there_is_no_bar_to_fill(shop: FakeShop) -> None:
     assert "<b>1,5 ГБ</b> использовано, без ограничений" in page
     assert "<progress" not in page
     assert "Новый отсчёт" not in page
+
+
+def test_without_a_limit_nothing_is_counted_anew(shop: FakeShop) -> None:
+    plain = a_subscription()
+    assert plain.traffic is not None
+    shop.subscription = replace(plain, traffic=replace(plain.traffic, until=NOW + timedelta(days=3)))
+    assert "Counted anew" not in home(shop)
+
+
+def test_who_has_keys_is_shown_the_way_to_the_guide(shop: FakeShop) -> None:
+    shop.subscription = a_subscription()
+    assert re.search(
+        rf'<a [^>]*href="{shop.subscription.link}"[^>]*data-action="open"[^>]*data-testid="guide"', home(shop)
+    )
+    shop.subscription = a_subscription(days=-1)
+    assert 'data-testid="guide"' not in home(shop)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,11 @@ def test_the_link_itself_can_be_taken_by_hand_and_by_camera() -> None:
     assert '<details data-testid="qr" open>' in opened(a_shop(), agent=WINDOWS)
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "The quickest server"), ("ru", "Самый быстрый сервер")])
+def test_the_guide_calls_the_automatic_choice_as_our_own_profiles_do(language: str, name: str) -> None:
+    assert name in opened(a_shop(), f"{PAGE}?lang={language}")
+
+
 def test_it_is_honest_about_what_does_not_work() -> None:
     page = opened(a_shop())
 

@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +35,12 @@ def a_view(**changes: Any) -> SubscriptionView:
 
 def an_ended_view(**changes: Any) -> SubscriptionView:
     return replace(a_subscription(days=-1), **changes)
+
+
+def a_suspended_view(until: datetime) -> SubscriptionView:
+    """Nine days before its end."""
+    used_up = TrafficView(used=5, limit=5, until=until)
+    return replace(a_subscription(days=9, keys=()), state=SubscriptionState.SUSPENDED, traffic=used_up)
 
 
 def get(view: SubscriptionView, query: str = "", headers: dict[str, str] | None = None) -> TestResponse:
@@ -122,17 +128,15 @@ def test_head_says_what_get_would(form: str) -> None:
     [
         (an_ended_view(), "Подписка закончилась: продлите её и обновите здесь"),
         (
-            an_ended_view(
-                state=SubscriptionState.SUSPENDED, traffic=TrafficView(used=5, limit=5, until=NOW + timedelta(days=3))
-            ),
+            a_suspended_view(NOW + timedelta(days=3)),
             "Трафик закончился: новый будет 25 ноября 2026 или сразу после продления",
         ),
-        (an_ended_view(state=SubscriptionState.SUSPENDED), "Трафик закончился: продлите подписку и обновите её здесь"),
+        (a_suspended_view(NOW + timedelta(days=9)), "Трафик закончился: продлите подписку и обновите её здесь"),
         (a_subscription(keys=[], preparing=2), "Ключи готовятся: обновите подписку через минуту"),
         (a_subscription(keys=[]), "Сейчас нет свободных серверов: обновите подписку чуть позже"),
         (an_ended_view(language=Language.ENGLISH), "The subscription has ended: renew it and refresh it here"),
     ],
-    ids=["ended", "suspended", "suspended, nobody knows until when", "preparing", "no node", "in English"],
+    ids=["ended", "suspended", "suspended in its last period", "preparing", "no node", "in English"],
 )
 def test_without_keys_every_form_says_why(view: SubscriptionView, words: str) -> None:
     assert get(view, "?format=base64").data == get(view, "?format=links").data == b""
@@ -183,6 +187,14 @@ def test_an_app_is_told_where_to_go_and_what_it_is_called(form: str) -> None:
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Robots-Tag"] == "noindex, nofollow"
     assert "announce" not in headers
+
+
+def test_an_address_with_cyrillic_letters_stands_in_a_header_as_ascii() -> None:
+    view = replace(a_view(), link=f"https://сова.рф/sub/{LINK_TOKEN}")
+    client = FakeShop(subscription=view).client(support_contact="https://сова.рф/помощь")
+    headers = client.get(LINK).headers
+    assert headers["profile-web-page-url"] == f"https://xn--80ad9al.xn--p1ai/sub/{LINK_TOKEN}"
+    assert headers["support-url"] == "https://xn--80ad9al.xn--p1ai/%D0%BF%D0%BE%D0%BC%D0%BE%D1%89%D1%8C"
 
 
 def test_no_support_is_promised_where_there_is_none() -> None:

@@ -176,6 +176,7 @@ def test_the_support_gets_the_facts_and_no_secret(shop: FakeShop, contact: str, 
     written = re.search(r'href="([^"]+)"[^>]*data-testid="write"', text)
     assert (written is not None) == (opens is not None)
     assert opens is not None or "copy-facts" in text
+    assert ("go with your message" in text) is (opens is not None)
     if written and opens:
         url = html.unescape(written[1])
         assert url.startswith(opens)

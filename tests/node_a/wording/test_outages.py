@@ -90,7 +90,7 @@ def test_the_last_server_of_all_says_so_and_points_at_our_own_network() -> None:
         (Fault.SILENT, ["работает, но нам не отвечает", "panel: 502", "которые на нём уже есть, работают"]),
         (Fault.VLESS, ["🔴 VLESS на сервере", "порт для клиентов закрыт: 2053.", "эти ключи не работают"]),
         (Fault.SHADOWSOCKS, ["🔴 Shadowsocks на сервере", "agent: 500", "эти ключи не работают"]),
-        (Fault.CLOCK, ["Часы сервера", "Часы отстают на 25 секунд против наших.", "на 30 секунд", "timedatectl"]),
+        (Fault.CLOCK, ["Часы сервера", "Часы отстают на 25 секунд относительно наших.", "на 30 секунд", "timedatectl"]),
     ],
 )
 def test_every_fault_has_its_own_words(fault: Fault, sentences: list[str]) -> None:

@@ -101,7 +101,7 @@ def test_an_audit_says_what_it_found(changes: dict[str, Any], said: str) -> None
 
 
 def test_a_clock_that_is_far_off_is_marked_for_operators() -> None:
-    assert "⚠️ Часы спешат на 25 секунд против наших." in shown(a_server(clock_off=25.0), for_operator=True)
+    assert "⚠️ Часы спешат на 25 секунд относительно наших." in shown(a_server(clock_off=25.0), for_operator=True)
     assert "⚠️" not in shown(a_server(clock_off=19.0), for_operator=True)
     assert "⚠️" not in shown(a_server(clock_off=25.0))
 

@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from node_a.application.diagnosis import Diagnosis, Finding, Remedy, Trouble, diagnose
 from node_a.application.notices import NewKeys
+from node_a.application.overview import TrafficView
 from node_a.application.ports import ActionButton, CopyButton, Letter, LinkButton
 from node_a.application.repair import Repaired
 from node_a.domain.customer import Language
 from node_a.domain.node import Keeper, NodeCode, Protocol
+from node_a.domain.subscription import SubscriptionState
 from node_a.wording import troubles
 from node_a.wording.wording import Wording
-from tests.builders import NOW, a_node
+from tests.builders import DAY, NOW, a_node
 from tests.node_a.application.test_diagnosis import a_case, keys, troubles_with
 from tests.node_a.wording.reading import assert_telegram_takes, copied, text
 from tests.node_a.wording.views import LINK, a_view
@@ -81,6 +84,19 @@ def test_a_finding_is_a_line_and_at_most_two_sentences(trouble: Trouble, languag
         assert 1 <= len(re.findall(r"[.!?](?:\s|$)", explained.text)) <= 2
 
 
+def used_up(until: datetime) -> str:
+    case = a_case(state=SubscriptionState.SUSPENDED, traffic=TrafficView(used=5, limit=5, until=until))
+    diagnosis = Diagnosis(case, diagnose(case, NOW), MANY, LINK)
+    return troubles.explain(diagnosis.findings[0], diagnosis, EN).text
+
+
+def test_new_traffic_is_promised_only_where_some_comes_before_the_end() -> None:
+    ends_at = a_case().ends_at
+    assert ends_at is not None
+    assert "There will be new traffic on" in used_up(ends_at - DAY)
+    assert used_up(ends_at) == "Renew now, and you can go on at once."
+
+
 def test_a_server_that_is_the_matter_as_a_whole_is_named_once() -> None:
     case = a_case(nodes=troubles_with(NodeCode("de1"), broken=frozenset(Protocol)))
     diagnosis = Diagnosis(case, diagnose(case, NOW), MANY, LINK)
@@ -118,6 +134,11 @@ def test_the_question_carries_the_keys_that_it_is_about() -> None:
     assert isinstance(yes, ActionButton)
     assert isinstance(no, ActionButton)
     assert (yes.action, no.action) == ("rotate:yes:41", "rotate:no")
+
+
+def test_whoever_did_not_ask_for_new_keys_reads_why_there_are_some() -> None:
+    assert "If you did not ask for this" in text(WORDING.compose(NewKeys(a_view()), EN))
+    assert "If you did not ask for this" not in text(WORDING.new_keys_begun(a_view(keys=[]), EN))
 
 
 def test_the_new_link_can_be_copied_at_once() -> None:

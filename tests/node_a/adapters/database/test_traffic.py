@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.ledger import Database
-from node_a.adapters.database.tables import traffic
+from node_a.adapters.database.tables import accesses, grants, subscriptions, traffic
 from node_a.adapters.database.traffic import AN_HOUR
 from node_a.application.ports import AccessRecord, Count, Ledger, Urgency
 from node_a.domain.access import AccessId, WantedAccess
@@ -69,6 +69,20 @@ def record(database: Database, id: AccessId) -> AccessRecord:
     found = database.read(lambda ledger: ledger.accesses.find(id))
     assert found is not None
     return found
+
+
+def test_the_previous_release_can_erase_although_it_knows_nothing_of_traffic(
+    database: Database, engine: Engine
+) -> None:
+    counted(database, NOW, {VLESS: 5})
+    database.write(lambda ledger: ledger.rotations.record(ANNAS.id, 1, NOW))
+
+    with engine.begin() as connection:  # as that release does it
+        for statement in (accesses.delete(), grants.delete(), subscriptions.delete()):
+            connection.execute(statement)
+
+    assert by_hour(database) == {}
+    assert database.read(lambda ledger: ledger.rotations.since(ANNAS.id, NOW - DAY)) == 0
 
 
 def test_what_all_counters_brought_is_added_up(database: Database) -> None:

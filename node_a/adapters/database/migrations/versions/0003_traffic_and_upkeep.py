@@ -18,7 +18,10 @@ def upgrade() -> None:
         sa.Column("rotation", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["subscription_id"], ["subscriptions.id"], name=op.f("fk_rotations_subscription_id_subscriptions")
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_rotations_subscription_id_subscriptions"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("subscription_id", "rotation", name=op.f("pk_rotations")),
     )
@@ -29,7 +32,10 @@ def upgrade() -> None:
         sa.Column("starts_at", UtcDateTime(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["subscription_id"], ["subscriptions.id"], name=op.f("fk_traffic_subscription_id_subscriptions")
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_traffic_subscription_id_subscriptions"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("subscription_id", "hours", "starts_at", name=op.f("pk_traffic")),
     )
