@@ -1,7 +1,6 @@
 """An access: one subscription on one node through one protocol, and what the node must hold for it."""
 
 import base64
-import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,6 +94,6 @@ def subscription_of_user(name: str) -> SubscriptionId | None:
         return None
     try:
         id = SubscriptionId(UUID(bytes=base64.b32decode(coded.upper() + "======")))
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return id if user_name(id) == name else None
