@@ -242,7 +242,9 @@ def test_from_start_to_keys_as_a_person_sees_it(browser: Browser, whole_shop: Sh
             button.click()
             expect(button).to_have_class(re.compile("copied"))
             assert anna.copied() == key
-        anna.app.get_by_test_id("copy-subscription-link").click()
+        copy_link = anna.app.get_by_test_id("copy-subscription-link")
+        copy_link.click()
+        expect(copy_link).to_have_class(re.compile("copied"))
         link = anna.copied()
         assert link.startswith(f"{whole_shop.web_url}/sub/")
 
