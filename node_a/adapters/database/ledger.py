@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Final, TypeVar
 
 import structlog
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from node_a.adapters.database.accesses import SqlAccesses
 from node_a.adapters.database.customers import SqlCustomers
-from node_a.adapters.database.engine import reading
+from node_a.adapters.database.engine import BUSY_TIMEOUT_MS, reading
 from node_a.adapters.database.failures import GaveWay, in_our_words
 from node_a.adapters.database.jobs import SqlJobs
 from node_a.adapters.database.messages import SqlMessages
@@ -25,6 +26,7 @@ from node_a.adapters.database.traffic import SqlTraffic
 from node_a.adapters.database.trials import SqlTrials
 from node_a.adapters.database.watches import tell
 from node_a.application.ports import Ledger
+from node_a.domain.errors import LedgerUnavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -56,18 +58,35 @@ class SqlLedger:
 
 class Database:
     """Opens transactions on an engine. Each raises LedgerUnavailable when the database cannot take it now (locked,
-    full, gone): nothing of it was stored then, or, if the commit itself failed, it may have been: repeat it."""
+    full, gone): nothing of it was stored then, or, if the commit itself failed, it may have been: repeat it.
+    `longest_wait`: seconds for another writer of this process."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, longest_wait: float = BUSY_TIMEOUT_MS / 1000) -> None:
+        self._longest_wait = longest_wait
         self._writing = engine
         self._reading = reading(engine)
+        self._one_writer = Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def open_ledger(self) -> Iterator[Ledger]:
         """One transaction that may write, and is not repeated."""
-        with in_our_words(_NOT_TAKEN, writing=True), self._writing.begin() as connection:
+        with self._turn(), in_our_words(_NOT_TAKEN, writing=True), self._writing.begin() as connection:
             yield SqlLedger(connection)
             tell(connection)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer, and whoever waits looks again after ever longer pauses, up to a tenth of a second. The
+        threads of a process wait for one another here, and go on at once."""
+        if self._one_writer is None:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=self._longest_wait):
+            raise LedgerUnavailable(f"{_NOT_TAKEN}: another transaction of this process does not end")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
 
     def write(self, work: Callable[[Ledger], T]) -> T:
         """The port Transact: a transaction that gave way to another is done again."""

@@ -7,13 +7,16 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from node_a.adapters.database.ledger import Database
 from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.grant import GrantId
 from node_a.domain.message import Message, MessageId
 from node_a.domain.node import NodeCode, NodeObservation, Protocol
 from node_a.domain.payment import PaymentId, PaymentState
 from node_a.domain.subscription import Subscription, SubscriptionId
 from tests.builders import ANNA, DAY, MONTH, NOW, YEAR, a_payment
+from tests.databases import on_sqlite
 from tests.fakes.shop import ShopUnderTest
 
 LEASED = NOW + timedelta(minutes=3)
@@ -161,3 +164,14 @@ def test_an_error_of_the_database_names_no_buyer(shop: ShopUnderTest) -> None:
         shop.database.write(lambda ledger: ledger.payments.add(payment, NOW))
 
     assert "anna@example.org" not in "".join(traceback.format_exception(raised.value))
+
+
+@on_sqlite
+def test_writers_of_one_process_wait_for_one_another_and_not_for_sqlite(shop: ShopUnderTest) -> None:
+    """Its own waiting looks again after pauses, and a purchase beside much upkeep took seconds."""
+    database = Database(shop.engine, longest_wait=0.05)
+    with database.open_ledger(), pytest.raises(LedgerUnavailable, match="of this process"), database.open_ledger():
+        pass
+
+    with database.open_ledger() as ledger:  # and the next one may
+        ledger.customers.add(ANNA)
