@@ -268,7 +268,6 @@ class Application:
         return Diagnose(
             read_ledger=self.database.read_ledger,
             view=self.view,
-            nodes=self.nodes,
             per_day=self.settings.rotations_per_day,
             clock=now,
         )
@@ -325,9 +324,9 @@ class Application:
             in_provider_thread = Threads("provider", PROVIDER_THREADS).run
             watch_stuck = WatchStuck(write=write, tell=self.tell_operators, clock=clock, new_ids=new_ids)
             put_nodes_into_effect = PutNodesIntoEffect(ledger=ledger, nodes=self.nodes, clock=clock)
-            reading = self.threads.transaction(self.database.read)
+            read = self.threads.transaction(self.database.read)
             providing: dict[str, Any] = {
-                "read_ledger": reading,
+                "read_ledger": read,
                 "ledger": ledger,
                 "nodes": gateways,
                 "ring": self.ring,
@@ -335,7 +334,6 @@ class Application:
                 "new_ids": new_ids,
                 "chance": random,
             }
-            read = self.threads.transaction(self.database.read)
             audit_nodes = AuditNodes(
                 ledger=ledger,
                 audit_keeper=AuditKeeper(
@@ -385,7 +383,7 @@ class Application:
                     provide=ProvideAccess(**providing),
                     keep_up=ProvideUpkeep(**providing, budget=UPKEEP_BUDGET),
                     deliver=DeliverMessage(
-                        read_ledger=reading,
+                        read_ledger=read,
                         ledger=ledger,
                         messenger=messenger,
                         compose=self.wording.compose,

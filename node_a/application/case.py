@@ -1,6 +1,5 @@
 """A customer's case: what the diagnosis needs to know, gathered in one look."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from node_a.application.rotation import rotations_left
 from node_a.application.statistics import troubles
 from node_a.domain.access import AccessId
 from node_a.domain.customer import CustomerId, Language, Standing
-from node_a.domain.node import Node, NodeState, Protocol
+from node_a.domain.node import NodeState, Protocol
 from node_a.domain.subscription import Subscription
 
 
@@ -21,7 +20,6 @@ class Diagnose:
 
     read_ledger: OpenLedger
     view: ViewSubscription
-    nodes: Sequence[Node]
     per_day: int
     clock: Clock
 
@@ -35,7 +33,7 @@ class Diagnose:
                 facts, link = CaseFacts(customer_id, standing), None
             else:
                 facts, link = self._facts(ledger, subscription, standing, now, language)
-        return Diagnosis(facts, diagnose(facts, now), self.nodes, link if facts.keys else None)
+        return Diagnosis(facts, diagnose(facts, now), self.view.nodes, link if facts.keys else None)
 
     def _facts(
         self, ledger: Ledger, subscription: Subscription, standing: Standing, now: datetime, language: Language
@@ -49,14 +47,14 @@ class Diagnose:
             ends_at=view.ends_at,
             traffic=view.traffic,
             keys=self._keys(ledger, subscription, now) if subscription.is_active(now) else (),
-            nodes=troubles(self.nodes, ledger.nodes.all(), now),
+            nodes=troubles(self.view.nodes, ledger.nodes.all(), now),
             may_rotate=rotations_left(ledger, subscription.id, self.per_day, now) > 0,
         )
         return facts, view.link
 
     def _keys(self, ledger: Ledger, subscription: Subscription, now: datetime) -> list[KeyFacts]:
         progress = ledger.accesses.progress(subscription.id, now)
-        offered = [node.code for node in self.nodes if node.state is not NodeState.RETIRED]
+        offered = [node.code for node in self.view.nodes if node.state is not NodeState.RETIRED]
         ids = [AccessId(subscription.id, code, protocol) for code in offered for protocol in Protocol]
         records = ledger.accesses.find_all([id for id in ids if id in progress.wanted])
         return [KeyFacts(id.keeper, id in progress.working, records[id].used_at) for id in ids if id in records]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from node_a.application.ports import Clock, Ledger, NewIds, Transact, Urgency
+from node_a.application.registration import is_in_good_standing
 from node_a.domain.access import AccessId
-from node_a.domain.customer import Standing
 from node_a.domain.errors import UnknownCustomer
 from node_a.domain.message import Message
 from node_a.domain.node import Node, NodeState, Protocol, offered
@@ -101,7 +101,7 @@ class ExpireSubscription:
     write: Transact
     clock: Clock
     new_ids: NewIds
-    nodes: Sequence[Node] = ()
+    nodes: Sequence[Node]
 
     def __call__(self, id: SubscriptionId) -> None:
         self.write(lambda ledger: self._expire(ledger, id))
@@ -111,9 +111,7 @@ class ExpireSubscription:
         if subscription is None:
             return
         now, paid_until = self.clock(), subscription.paid_until
-        customer = ledger.customers.find(subscription.customer_id)
-        if customer is None or customer.standing is not Standing.GOOD:
-            # Banned or erased since it was seen to be due: time must not bring back what was withdrawn.
+        if not is_in_good_standing(ledger, subscription.customer_id):  # since it was seen to be due
             withdraw_keys(ledger, subscription, now)
             return
         if paid_until is not None and paid_until <= now:

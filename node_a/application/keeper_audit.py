@@ -13,10 +13,10 @@ from node_a.application.audit_findings import KeeperFindings
 from node_a.application.expiry import accesses_offered
 from node_a.application.orphans import RemoveOrphans
 from node_a.application.ports import Clock, InThread, Ledger, Nodes, Urgency
+from node_a.application.registration import is_in_good_standing
 from node_a.application.walking import held_pages
 from node_a.application.wanting import wanted_access
 from node_a.domain.access import AccessId, HeldAccess, subscription_of_user
-from node_a.domain.customer import Standing
 from node_a.domain.errors import NodeUnavailable
 from node_a.domain.keys import KeyRing
 from node_a.domain.node import Keeper, Node
@@ -129,10 +129,8 @@ class AuditKeeper:
 
     def _is_owed(self, ledger: Ledger, subscription: Subscription, id: AccessId) -> bool:
         """What the customer has paid for is not taken away because our database has forgotten that it gave it."""
-        customer = ledger.customers.find(subscription.customer_id)
-        in_good_standing = customer is not None and customer.standing is Standing.GOOD
-        offered = accesses_offered(subscription.id, self.nodes)
-        return in_good_standing and subscription.is_active(self.clock()) and id in offered
+        good = is_in_good_standing(ledger, subscription.customer_id)
+        return good and subscription.is_active(self.clock()) and id in accesses_offered(subscription.id, self.nodes)
 
     async def _put_missing_right(self, keeper: Keeper, walk: _Walk) -> None:
         missing = [AccessId(id, *keeper) for id in sorted(walk.settled - walk.seen)]

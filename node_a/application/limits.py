@@ -6,7 +6,7 @@ from datetime import datetime
 
 from node_a.application.expiry import begin_period, locked_subscription, plan_its_time
 from node_a.application.ports import Clock, Ledger, NewIds
-from node_a.domain.customer import Standing
+from node_a.application.registration import is_in_good_standing
 from node_a.domain.message import Message, MessageKind
 from node_a.domain.node import Node
 from node_a.domain.subscription import Subscription, SubscriptionId, SubscriptionState, TrafficPeriod
@@ -49,9 +49,8 @@ class KeepToLimit:
 
     def __call__(self, ledger: Ledger, id: SubscriptionId) -> None:
         subscription = locked_subscription(ledger, id)
-        customer = ledger.customers.find(subscription.customer_id) if subscription else None
-        if subscription is None or customer is None or customer.standing is not Standing.GOOD:
-            return  # whose keys are withdrawn has nothing to use up, and time must not bring them back
+        if subscription is None or not is_in_good_standing(ledger, subscription.customer_id):
+            return
         now = self.clock()
         turned = begin_period(ledger, subscription, self.nodes, now)
         period = turned.traffic_period(now)

@@ -156,7 +156,7 @@ class LookUpNotice:
         if subscription is None or not subscription.is_active(self.clock()):
             return None
         # Replaced once more meanwhile: those keys have a message of their own.
-        if replaced and message.unique_key != Message.new_keys(message.id, subscription, message.due).unique_key:
+        if replaced and message.unique_key != Message.new_keys_key(subscription):
             return None
         view = self.view(ledger, subscription, language)
         return NewKeys(view) if replaced else KeysReady(view)

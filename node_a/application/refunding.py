@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from node_a.application.expiry import give_keys, plan_its_time
+from node_a.application.expiry import begin_period
 from node_a.application.ports import (
     Chance,
     Clock,
@@ -135,8 +135,8 @@ class ApplyRefunds:
             return
         if customer.standing is not Standing.GOOD:  # time alone must not bring back what was withdrawn
             ledger.subscriptions.save(shortened, remind_at=None, expire_at=None)
-        elif plan_its_time(ledger, shortened, now).is_active(now) and shortened.suspended:
-            give_keys(ledger, shortened, self.record.grant_days.nodes, now)  # the next grant's traffic has begun
+        else:
+            begin_period(ledger, shortened, self.record.grant_days.nodes, now)  # the next grant's, perhaps
         ledger.accesses.make_due(shortened.id, now)
 
     def _tell(self, ledger: Ledger, customer: Customer, refund: Refund, now: datetime) -> None:

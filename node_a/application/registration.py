@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from node_a.application.ports import Ledger, OpenLedger, Transact
-from node_a.domain.customer import Customer, CustomerId, Language
+from node_a.domain.customer import Customer, CustomerId, Language, Standing
 from node_a.domain.errors import UnknownCustomer
 
 
@@ -31,6 +31,12 @@ def locked_if_known(ledger: Ledger, id: CustomerId) -> Customer | None:
         return ledger.customers.locked(id)
     except UnknownCustomer:
         return None
+
+
+def is_in_good_standing(ledger: Ledger, id: CustomerId) -> bool:
+    """False also for whoever was erased. Time alone and upkeep must not bring back what was withdrawn from others."""
+    customer = ledger.customers.find(id)
+    return customer is not None and customer.standing is Standing.GOOD
 
 
 def _seen(ledger: Ledger, id: CustomerId, language: Language) -> Customer:

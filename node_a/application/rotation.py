@@ -7,6 +7,7 @@ from typing import Final
 
 from node_a.application.expiry import give_keys, locked_subscription, plan_its_time
 from node_a.application.ports import Clock, Ledger, OpenLedger, Transact, Urgency
+from node_a.application.registration import is_in_good_standing
 from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.errors import CustomerBanned, RotationRefused, TooManyRotations
 from node_a.domain.keys import KeyRing
@@ -106,7 +107,7 @@ class MoveToNewestSecret:
     def left(self) -> int:
         """How many are still to be moved."""
         with self.read_ledger() as ledger:
-            return len(ledger.subscriptions.of_secrets_before(self.ring.newest, _ALL))
+            return ledger.subscriptions.count_of_secrets_before(self.ring.newest)
 
     def _move_one(self, id: SubscriptionId) -> None:
         self.write(lambda ledger: self._move(ledger, id))
@@ -115,10 +116,8 @@ class MoveToNewestSecret:
         subscription = locked_subscription(ledger, id)
         if subscription is None or subscription.secret_number >= self.ring.newest:
             return
-        customer, now = ledger.customers.find(subscription.customer_id), self.clock()
-        moved = subscription.rotated(self.ring.newest)
-        if customer is None or customer.standing is not Standing.GOOD:
-            # Their keys were withdrawn, and time alone must not bring them back.
+        moved, now = subscription.rotated(self.ring.newest), self.clock()
+        if not is_in_good_standing(ledger, subscription.customer_id):
             ledger.subscriptions.save(moved, remind_at=None, expire_at=None)
             return
         self._take_effect(ledger, plan_its_time(ledger, moved, now), now)
@@ -129,6 +128,3 @@ class MoveToNewestSecret:
             give_keys(ledger, moved, self.nodes, now, Urgency.UPKEEP)
         else:
             ledger.accesses.make_due(moved.id, now)
-
-
-_ALL: Final = 2**31 - 1

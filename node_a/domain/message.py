@@ -79,9 +79,13 @@ class Message:
     def new_keys(cls, id: MessageId, subscription: Subscription, due: datetime) -> "Message":
         """Once for each rotation. Whoever asked for it has had the link already: where a secret is taken out of use
         there are thousands of these, and the keys of those who buy go first."""
-        key = f"{MessageKind.NEW_KEYS}:{subscription.id}:{subscription.rotation}"
-        kind, customer, until = MessageKind.NEW_KEYS, subscription.customer_id, due + _NEWS_IS_GOOD_FOR
+        key, until = cls.new_keys_key(subscription), due + _NEWS_IS_GOOD_FOR
+        kind, customer = MessageKind.NEW_KEYS, subscription.customer_id
         return cls(id, key, customer, kind, Priority.REMINDER, due, until, subscription.id)
+
+    @staticmethod
+    def new_keys_key(subscription: Subscription) -> str:
+        return f"{MessageKind.NEW_KEYS}:{subscription.id}:{subscription.rotation}"
 
     @classmethod
     def ends_soon(

@@ -156,7 +156,7 @@ class ShopUnderTest:
         self.offer_rotation = OfferRotation(**reads, **rotating)
         self.rotate_keys = RotateKeys(**writes, **rotating, nodes=self.domain_nodes)
         self.move_to_newest_secret = MoveToNewestSecret(**reads, **writes, **clock, ring=RING, nodes=self.domain_nodes)
-        self.diagnose = Diagnose(**reads, **rotating, view=self.view, nodes=self.domain_nodes)
+        self.diagnose = Diagnose(**reads, **rotating, view=self.view)
         self.repair_keys = RepairKeys(**writes, **clock, nodes=self.domain_nodes)
         self.show_subscription = ShowSubscription(**reads, view=self.view)
         self.show_open_payment = ShowOpenPayment(**reads, **clock)

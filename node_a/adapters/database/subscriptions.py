@@ -53,6 +53,10 @@ class SqlSubscriptions:
         query = select(subscriptions.c.id).where(older).order_by(subscriptions.c.id).limit(limit)
         return [SubscriptionId(id) for id in self._connection.scalars(query)]
 
+    def count_of_secrets_before(self, secret_number: int) -> int:
+        older = subscriptions.c.secret_number < secret_number
+        return self._connection.scalar(select(func.count()).where(older)) or 0
+
     def granted_sources(self, sources: Sequence[str]) -> Set[str]:
         found: set[str] = set()
         for start in range(0, len(sources), AT_ONCE):

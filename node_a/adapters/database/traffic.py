@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Connection, Update, and_, bindparam, case, delete, literal, select, update
 
+from node_a.adapters.database.access_rows import binds, bound
 from node_a.adapters.database.accesses import SqlAccesses
 from node_a.adapters.database.engine import UtcDateTime, inserting
 from node_a.adapters.database.tables import accesses, subscriptions, traffic
@@ -75,7 +76,6 @@ class SqlTraffic:
 
     def _remember(self, moved: Sequence[tuple[AccessRecord, int]], now: datetime) -> None:
         """What each counter was, and from where the period is counted on it."""
-        its = [accesses.c[name] == bindparam(f"its_{name}") for name in ("subscription_id", "node", "protocol")]
         at = literal(now, UtcDateTime())
         # A limit that was sent for another beginning is put right, unless something goes there anyway.
         is_wrong = and_(accesses.c.due_at.is_(None), accesses.c.counter_at_start != bindparam("start"))
@@ -86,7 +86,7 @@ class SqlTraffic:
             "used_at": case((bindparam("had_traffic", type_=Boolean()), at), else_=accesses.c.used_at),
             **{name: case((is_wrong, value), else_=accesses.c[name]) for name, value in put_right.items()},
         }
-        statement = update(accesses).where(*its).values(**values)
+        statement = update(accesses).where(*bound()).values(**values)
         self._for_each(statement, [_remembered(record, counter) for record, counter in moved])
 
     def _add_to_hours(self, came: Mapping[SubscriptionId, int], now: datetime) -> None:
@@ -132,9 +132,7 @@ def _remembered(record: AccessRecord, counter: int) -> Mapping[str, Any]:
     else:
         start = record.counter_at_start
     return {
-        "its_subscription_id": record.id.subscription_id,
-        "its_node": record.id.node,
-        "its_protocol": record.id.protocol.value,
+        **binds(record.id),
         "now_at": counter,
         "start": start,
         "had_traffic": _came(record, counter) > 0,
