@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := node_a shared sandbox tests bench
+PACKAGES := node_a node_b shared sandbox tests bench
 BROWSER := tests/browser
 
 # A stamp is named after its lock's content and made last: an interrupted installation leaves none.
@@ -11,12 +11,13 @@ checksum = $(shell cksum < $(1) | cut -d' ' -f1)
 INSTALLED := $(VENV)/installed-$(call checksum,requirements.lock)
 INSTALLED_FOR_TESTS := $(VENV)/installed-for-tests-$(call checksum,tests/requirements.lock)
 INSTALLED_BY_NPM := $(BROWSER)/node_modules/.installed-$(call checksum,$(BROWSER)/package-lock.json)
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps
 
-# Programs of the apps' world, for tests. Their names say the version, so that another one is built anew.
+# Programs of the apps' world and of Node B, for tests. Their names say the version, so that another one is built anew.
 TOOLS := var/tools
 BUILT_SING_BOX := $(TOOLS)/sing-box-1.14.1
 BUILT_XRAY := $(TOOLS)/xray-26.3.27
+BUILT_CADDY := $(TOOLS)/caddy-2.11.9
 
 CHECKS := var/checks
 # A check that cannot run says why; with NO_SKIPS=1 (as in CI) that is a failure.
@@ -56,7 +57,7 @@ test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; n
 proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, nights of kills, on both databases; a quarter of an hour
 	@$(BIN)/pytest -n 2 --dist loadfile -m proof tests/proofs/test_a_hundred_purchases.py tests
 
-programs: $(BUILT_SING_BOX) $(BUILT_XRAY) ## build sing-box and Xray, for tests of what apps are sent; needs Go 1.26
+programs: $(BUILT_SING_BOX) $(BUILT_XRAY) $(BUILT_CADDY) ## build sing-box, Xray and Caddy, for tests; needs Go 1.26
 
 lint: ruff imports ## ruff, and who may import whom
 
@@ -72,7 +73,9 @@ lock: ## make both lock files anew from pyproject.toml; UPGRADE=--upgrade takes 
 	@var/uv/bin/pip install --quiet --disable-pip-version-check uv
 	@compile="var/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header $(UPGRADE)"; \
 	$$compile pyproject.toml --output-file requirements.lock && \
-	$$compile --group pyproject.toml:test --constraints requirements.lock --output-file tests/requirements.lock
+	$$compile --group pyproject.toml:node-b --constraints requirements.lock --output-file node_b/requirements.lock && \
+	$$compile --group pyproject.toml:test --constraints requirements.lock --constraints node_b/requirements.lock \
+		--output-file tests/requirements.lock
 
 clean: ## remove what can be made again; the demo's state in var/demo stays
 	@rm -rf $(VENV) $(CHECKS) $(TOOLS) var/uv $(BROWSER)/node_modules .coverage .coverage.* \
@@ -110,6 +113,9 @@ $(BUILT_SING_BOX):
 
 $(BUILT_XRAY):
 	$(call go_install,github.com/xtls/xray-core/main@v1.260327.0,main)
+
+$(BUILT_CADDY):
+	$(call go_install,github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9,caddy)
 
 define go_install
 	@command -v go >/dev/null || { echo "Go is not installed: 1.26 or newer is needed to build $(@F)" >&2; exit 1; }

@@ -1,16 +1,22 @@
-"""Programs of the apps' world that our configurations are tried with: `make programs` builds them into var/tools."""
+"""Programs of others that our configurations are tried with: `make programs` builds them into var/tools."""
 
 import os
+import socket
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import until
 
 _TOOLS = Path(__file__).parents[1] / "var" / "tools"
 
 
 def program(name: str) -> Path:
-    """`sing-box` or `xray`, unless SING_BOX or XRAY says which; the calling test is skipped by name without it."""
+    """`sing-box`, `xray` or `caddy`, unless SING_BOX, XRAY or CADDY says which; without it the calling test is skipped
+    by name."""
     said = os.environ.get(name.upper().replace("-", "_"))
     if said:
         return Path(said)
@@ -30,3 +36,33 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_open(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(command: Sequence[str | Path], port: int, log: Path) -> Iterator[None]:
+    """Until `port` is open, and ended with the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT)
+
+        def is_up() -> bool:
+            assert process.poll() is None, log.read_text()
+            return is_open(port)
+
+        try:
+            until(is_up)
+            yield
+        finally:
+            process.kill()
+            process.wait()

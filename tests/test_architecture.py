@@ -11,7 +11,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("node_a", "shared", "sandbox")
+PACKAGES = ("node_a", "node_b", "shared", "sandbox")
 
 with (ROOT / "pyproject.toml").open("rb") as _file:
     CONTRACTS = {
@@ -29,10 +29,12 @@ VIOLATIONS = [
     ("adapters", "node_a/adapters/payments/planted.py", "node_a.adapters.database"),
     ("bootstrap", "node_a/planted.py", "node_a.bootstrap"),
     ("wording", "node_a/adapters/telegram/planted.py", "node_a.wording"),
-    ("sandbox", "node_a/web/planted.py", "sandbox"),
-    ("sandbox", "sandbox/planted.py", "node_a"),
-    ("sandbox", "shared/planted.py", "sandbox"),
+    ("nodes", "node_a/web/planted.py", "sandbox"),
+    ("nodes", "sandbox/planted.py", "node_a"),
+    ("nodes", "shared/planted.py", "sandbox"),
+    ("nodes", "shared/planted.py", "node_b.agent"),
     ("nodes", "node_a/worker/planted.py", "node_b"),
+    ("nodes", "node_b/agent/planted.py", "node_a"),
     ("nodes", "sandbox/planted.py", "node_b.agent"),
     ("frameworks", "node_a/application/planted.py", "flask"),
     ("frameworks", "node_a/domain/planted.py", "pydantic"),

@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,9 +17,8 @@ import pytest
 from node_a.domain.node import Node, RealityInbound, ShadowsocksInbound
 from shared.inbounds import SHADOWSOCKS_METHOD, VLESS_FLOW
 from tests.node_a.web.link_formats.profiles import a_real_node, keys_of
-from tests.programs import program, run
+from tests.programs import free_port, program, run, running
 from tests.serving import served
-from tests.waiting import until
 
 # Only the node can resolve it, so that whoever sees the page came through the node.
 PAGE_HOST: Final = "page.test"
@@ -35,36 +33,6 @@ class RealNode:
 
     node: Node
     page_port: int
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_open(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def running(command: list[str | Path], port: int, log: Path) -> Iterator[None]:
-    """Until `port` is open, and ended with the block."""
-    with log.open("wb") as output:
-        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT)
-
-        def is_up() -> bool:
-            assert process.poll() is None, log.read_text()
-            return is_open(port)
-
-        try:
-            until(is_up)
-            yield
-        finally:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

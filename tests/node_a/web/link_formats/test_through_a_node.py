@@ -16,10 +16,8 @@ from tests.node_a.web.link_formats.real_node import (
     PAGE_HOST,
     RealNode,
     a_node_for_real,
-    free_port,
-    running,
 )
-from tests.programs import program
+from tests.programs import free_port, program, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow

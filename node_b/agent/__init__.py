@@ -1,0 +1,1 @@
+"""The agent: owns the Xray with Shadowsocks-2022, its users, and what is said of the host."""
