@@ -43,6 +43,15 @@ class Table(MutableMapping[str, Document]):
         ).fetchall()
         return iter([row[0] for row in rows])
 
+    def number(self, key: str) -> int:
+        """Which a document has for all its life, and no other ever gets. Raises KeyError."""
+        row = self._connection.execute(
+            "SELECT number FROM documents WHERE name = ? AND key = ?", (self._name, key)
+        ).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return int(row[0])
+
     def __len__(self) -> int:
         row = self._connection.execute("SELECT count(*) FROM documents WHERE name = ?", (self._name,)).fetchone()
         return int(row[0])

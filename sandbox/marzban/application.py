@@ -7,6 +7,7 @@ from aiohttp import web
 from sandbox.marzban.answers import LOGIN_PATH, broken, translated, unauthorized
 from sandbox.marzban.calls import Calls
 from sandbox.marzban.connections import IdleConnections
+from sandbox.marzban.core import Core, PretendedCore
 from sandbox.marzban.panel import Panel
 from sandbox.marzban.tokens import Tokens
 from sandbox.node_control import PART, Clock, Faults, Journal, Part, control_app, supervised
@@ -15,11 +16,17 @@ from sandbox.troubles import NodeTroubles
 
 
 def create_app(
-    *, username: str, password: str, store: Store, troubles: NodeTroubles, clock: Clock = time.time
+    *,
+    username: str,
+    password: str,
+    store: Store,
+    troubles: NodeTroubles,
+    clock: Clock = time.time,
+    core: Core | None = None,
 ) -> web.Application:
     """The panel with one database admin, its API below `/api` and its control paths below `/sandbox`. `clock`: seconds
-    since the epoch."""
-    panel, tokens = Panel(store, clock), Tokens(store, clock)
+    since the epoch; `core`: what it manages, if not a pretended one."""
+    panel, tokens = Panel(store, clock, core or PretendedCore()), Tokens(store, clock)
     calls = Calls(panel, tokens, username, password)
     journal, faults = Journal(), Faults()
     supervise = supervised(
@@ -36,6 +43,7 @@ def create_app(
         idle = IdleConnections()
         app = web.Application(middlewares=[idle.middleware, supervise, translated(tokens)])
         app.on_cleanup.append(idle.forget)
+        app.cleanup_ctx.append(panel.core.attended(panel))
         app.add_routes(calls.routes())
         return app
 
@@ -44,7 +52,7 @@ def create_app(
             journal,
             faults,
             users=lambda: {name: panel.get(name) for name in panel.users},
-            set_core=lambda started: setattr(panel, "core_started", started),
+            set_core=lambda started: panel.core.switch(started, panel.core_users()),
             add_traffic=panel.add_traffic,
             wipe=panel.wipe,
         )

@@ -63,6 +63,7 @@ class Calls:
         return web.json_response(presentation.core(self._panel))
 
     async def restart(self, request: web.Request) -> web.Response:
+        self._panel.core.restart(self._panel.core_users())
         return web.json_response({})  # also when the core dies at once
 
     async def inbounds(self, request: web.Request) -> web.Response:

@@ -1,10 +1,12 @@
 """The panel's users and what happens to them, with the original's habits good and bad."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sandbox.marzban.core import Core, CoreUser, PretendedCore
 from sandbox.marzban.payloads import INBOUND_TAGS, PROTOCOLS, UserCreate, UserFields, UserModify, Vless, parsed
 from sandbox.node_control import Clock
 from sandbox.store import Document, Store, Table
@@ -28,11 +30,11 @@ class ProtocolOff(Exception):
 
 @dataclass(slots=True)
 class Panel:
-    """State is durable in the store; only `core_started` and what a start forgets live in memory."""
+    """State is durable in the store; only what a start forgets lives in memory. `core`: told of every change."""
 
     store: Store
     clock: Clock
-    core_started: bool = True
+    core: Core = field(default_factory=PretendedCore)
     sid_known: bool = False
     users: Table = field(init=False)
     settings: Table = field(init=False)
@@ -52,11 +54,15 @@ class Panel:
             elif row["expire"] and row["expire"] <= self.clock():
                 row["status"] = "expired"
             if row["status"] != "active":
-                self.users[username] = row
+                self._keep(row)
         return row
 
     def all(self) -> list[Document]:
         return [self.get(username) for username in self.users]
+
+    def core_users(self) -> Sequence[CoreUser]:
+        """After expiry and limits have acted on them."""
+        return [self._core_user(row) for row in self.all()]
 
     @property
     def users_usage(self) -> int:
@@ -93,8 +99,7 @@ class Panel:
             "revoked_at": None,
             "online_at": None,
         }
-        self.users[wanted.username] = row
-        return row
+        return self._keep(row)
 
     def modify(self, username: str, body: Any) -> Document:
         """Raises KeyError, Refused, ProtocolOff, Broken."""
@@ -120,11 +125,11 @@ class Panel:
             if name in sent:
                 row[name] = getattr(wanted, name)
         row["next_plan"] = wanted.next_plan
-        self.users[username] = row
-        return row
+        return self._keep(row)
 
     def delete(self, username: str) -> None:
         """Raises KeyError. Works on rows that cannot be read."""
+        self.core.hold(self._core_user(self.users[username] | {"status": "deleted"}))
         del self.users[username]
 
     def reset(self, username: str) -> Document:
@@ -133,8 +138,7 @@ class Panel:
         row["used_traffic"] = 0
         if row["status"] != "expired":
             row["status"] = "active"
-        self.users[username] = row
-        return row
+        return self._keep(row)
 
     def revoke(self, username: str) -> Document:
         """New random ids and a new subscription link. Raises KeyError."""
@@ -142,8 +146,7 @@ class Panel:
         for settings in row["proxies"].values():
             settings["id"] = str(uuid.uuid4())
         row["revoked_at"] = self._now_text()
-        self.users[username] = row
-        return row
+        return self._keep(row)
 
     def add_traffic(self, username: str, amount: int) -> bool:
         """`amount`: bytes, as if the user had just been online. Answers whether there is such a user."""
@@ -160,8 +163,17 @@ class Panel:
         return True
 
     def wipe(self) -> None:
-        self.users.clear()
+        for username in self.users:
+            self.delete(username)
         self.settings["usage"] = {"bytes": 0}
+
+    def _keep(self, row: Document) -> Document:
+        self.users[row["username"]] = row
+        self.core.hold(self._core_user(row))
+        return row
+
+    def _core_user(self, row: Document) -> CoreUser:
+        return CoreUser.of(self.users.number(row["username"]), row)
 
     def _set_expire(self, row: Document, expire: int | None) -> None:
         if expire is None:

@@ -95,7 +95,7 @@ def system(panel: Panel) -> dict[str, Any]:
 
 
 def core(panel: Panel) -> dict[str, Any]:
-    return {"version": CORE_VERSION, "started": panel.core_started, "logs_websocket": "/api/core/logs"}
+    return {"version": CORE_VERSION, "started": panel.core.started, "logs_websocket": "/api/core/logs"}
 
 
 def inbounds() -> dict[str, Any]:
