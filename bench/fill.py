@@ -28,7 +28,6 @@ from node_a.adapters.node_b import NodeAccount, NodeB
 from node_a.adapters.threads import Threads
 from node_a.application.jobs import Job
 from node_a.application.ports import Urgency
-from node_a.application.wanting import wanted_access
 from node_a.domain.access import AccessId, WantedAccess
 from node_a.domain.customer import CustomerId
 from node_a.domain.message import MessageKind
@@ -38,7 +37,7 @@ from node_a.worker.desks import desks
 from node_a.worker.providing import BATCHES_AT_ONCE
 from node_a.worker.worker import Worker
 from shared import logs
-from tests.builders import MONTH, RING, a_node
+from tests.builders import MONTH, a_node
 from tests.fakes.shop import ShopUnderTest
 from tests.postgresql import NoServer, running_cluster
 
@@ -131,7 +130,7 @@ def wanted_by(shop: RealTime, count: int) -> list[WantedAccess]:
     with shop.ledger() as ledger:
         found = ledger.subscriptions.find_all(ids)
         records = ledger.accesses.find_all([AccessId(id, OLD, protocol) for id in ids for protocol in Protocol])
-    return [wanted_access(found[id.subscription_id], record, RING, shop.now) for id, record in records.items()]
+    return [shop.wanting(found[id.subscription_id], record, shop.now) for id, record in records.items()]
 
 
 # ── the worker ──

@@ -67,11 +67,12 @@ from node_a.application.stuck import ListStuck, WatchStuck
 from node_a.application.traffic import CountTraffic, RollUpTraffic, ShowTraffic
 from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
 from node_a.application.upkeep import ProvideUpkeep
+from node_a.application.wanting import Wanting
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import LedgerUnavailable
 from node_a.domain.keys import KeyRing
 from node_a.domain.money import Money
-from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, ShadowsocksInbound
+from node_a.domain.node import Node, NodeCode, NodeState, OutlineInbound, RealityInbound, ShadowsocksInbound
 from node_a.domain.payment import Shop
 from node_a.domain.plan import Plan
 from node_a.settings import NodeSettings, Settings
@@ -81,7 +82,7 @@ from node_a.worker.desks import desks
 from node_a.worker.providing import UPKEEP_BUDGET
 from node_a.worker.worker import Worker
 from shared.environment import ConfigurationProblems
-from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
+from shared.inbounds import OUTLINE_METHOD, SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -325,11 +326,12 @@ class Application:
             watch_stuck = WatchStuck(write=write, tell=self.tell_operators, clock=clock, new_ids=new_ids)
             put_nodes_into_effect = PutNodesIntoEffect(ledger=ledger, nodes=self.nodes, clock=clock)
             read = self.threads.transaction(self.database.read)
+            wanting = Wanting(self.ring, self.nodes)
             providing: dict[str, Any] = {
                 "read_ledger": read,
                 "ledger": ledger,
                 "nodes": gateways,
-                "ring": self.ring,
+                "wanting": wanting,
                 "clock": clock,
                 "new_ids": new_ids,
                 "chance": random,
@@ -341,7 +343,7 @@ class Application:
                     ledger=ledger,
                     gateways=gateways,
                     nodes=self.nodes,
-                    ring=self.ring,
+                    wanting=wanting,
                     clock=clock,
                     remove_orphans=RemoveOrphans(read=read, gateways=gateways, clock=clock),
                 ),
@@ -674,4 +676,5 @@ def _node(code: NodeCode, node: NodeSettings) -> Node:
             method=SHADOWSOCKS_METHOD,
             server_key=node.shadowsocks_server_key.get_secret_value(),
         ),
+        outline=OutlineInbound(node.outline_port, OUTLINE_METHOD) if node.outline_port else None,
     )

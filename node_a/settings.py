@@ -30,7 +30,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.environment import ConfigurationProblems, given, is_placeholder, read_dotenv, resolve_files
-from shared.inbounds import SHADOWSOCKS_KEY_BYTES
+from shared.inbounds import PROXY_PORT, SHADOWSOCKS_KEY_BYTES, SHADOWSOCKS_PORT, VLESS_PORT
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -38,6 +38,7 @@ _LARGEST_ID: Final = 2**63 - 1  # Telegram promises fewer than 64 bits
 _SHORTEST_KEY_SECRET: Final = 32
 _LOOPBACK_NAMES: Final = {"localhost", "::1"}
 _NESTED: Final = "__"
+_TAKEN_PORTS: Final = (SHADOWSOCKS_PORT, VLESS_PORT, PROXY_PORT)
 
 
 def _is_loopback(host: str) -> bool:
@@ -122,6 +123,12 @@ def _shadowsocks_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _own_port(value: int) -> int:
+    if value in _TAKEN_PORTS:
+        raise ValueError("must be a port of its own: those of VLESS, Shadowsocks and the node's proxy are taken")
+    return value
+
+
 def _listed(value: object) -> object:
     return [item for item in re.split(r"[,\s]+", value) if item] if isinstance(value, str) else value
 
@@ -179,6 +186,9 @@ class NodeSettings(BaseModel):
     reality_fingerprint: _Word = Field("chrome", description="the browser that customers' apps imitate")
     shadowsocks_server_key: Annotated[SecretStr, AfterValidator(_shadowsocks_key)] = Field(
         description="Shadowsocks' server key; deploy_node_b.sh prints it"
+    )
+    outline_port: Annotated[int, Field(ge=1, le=65535), AfterValidator(_own_port)] | None = Field(
+        None, description="the port for Outline's client, if the node has one; deploy_node_b.sh prints it"
     )
 
     @field_validator("certificate")

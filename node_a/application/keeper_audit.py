@@ -15,10 +15,9 @@ from node_a.application.orphans import RemoveOrphans
 from node_a.application.ports import Clock, InThread, Ledger, Nodes, Urgency
 from node_a.application.registration import is_in_good_standing
 from node_a.application.walking import held_pages
-from node_a.application.wanting import wanted_access
+from node_a.application.wanting import Wanting
 from node_a.domain.access import AccessId, HeldAccess, subscription_of_user
 from node_a.domain.errors import NodeUnavailable
-from node_a.domain.keys import KeyRing
 from node_a.domain.node import Keeper, Node
 from node_a.domain.subscription import Subscription, SubscriptionId
 
@@ -67,7 +66,7 @@ class AuditKeeper:
     ledger: InThread
     gateways: Nodes
     nodes: Sequence[Node]
-    ring: KeyRing
+    wanting: Wanting
     clock: Clock
     remove_orphans: RemoveOrphans
 
@@ -113,7 +112,7 @@ class AuditKeeper:
                 page.unknown.append(access)
             elif record.settled and record.present:  # of the others somebody takes care
                 page.compared += 1
-                if held.differences(wanted_access(subscription, record, self.ring, now)):
+                if held.differences(self.wanting(subscription, record, now)):
                     page.differing.append(access)
         return page
 

@@ -11,7 +11,7 @@ from node_a.application.statistics import known
 from node_a.domain.access import AccessId
 from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import UnknownPayment, UnknownSubscription
-from node_a.domain.keys import Key, KeyRing, key_link, subscription_named_by
+from node_a.domain.keys import Key, KeyRing, key_link, outline_link, subscription_named_by
 from node_a.domain.node import Node, NodeState, Protocol
 from node_a.domain.order import in_order
 from node_a.domain.payment import Payment, PaymentId, PaymentState
@@ -22,6 +22,7 @@ from node_a.domain.subscription import Subscription, SubscriptionId, Subscriptio
 SLOW_AFTER: Final = timedelta(seconds=15)
 
 PROTOCOL_NAMES: Final = {Protocol.VLESS: "VLESS", Protocol.SHADOWSOCKS: "Shadowsocks"}
+OUTLINE: Final = "Outline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,16 @@ class LabelledKey:
     key: Key
     node: Node
     credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineKey:
+    """What a person puts into Outline's client, and nowhere else; labelled like a key. In the subscription link it has
+    no place: that client reads no such list, and every other app would take it for one more server to choose from,
+    although it has a better way to the same one."""
+
+    label: str
+    link: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,8 @@ class TrafficView:
 class SubscriptionView:
     """`ends_at`: the paid end; `keys_until`: when the keys end, with grace a little later; `keys`: those that work now;
     `preparing`: how many more are on the way; `link`: the subscription link; `traffic`: None when it has ended;
-    `language`: of its keys' labels; `renewable`: whether whoever holds the link may pay for it."""
+    `language`: of its keys' labels; `renewable`: whether whoever holds the link may pay for it; `outline`: the keys for
+    Outline's client, of the nodes that have an inbound for it."""
 
     id: SubscriptionId
     revision: int
@@ -63,6 +75,7 @@ class SubscriptionView:
     link: str = field(repr=False)
     language: Language = Language.RUSSIAN
     renewable: bool = True
+    outline: Sequence[OutlineKey] = ()
 
     @property
     def traffic_begins_anew(self) -> bool:
@@ -101,6 +114,7 @@ class ViewSubscription:
             traffic=traffic_of(ledger, subscription, now),
             link=f"{self.link_base}/sub/{self.ring.link_token(subscription)}",
             language=language,
+            outline=self._outline(subscription, working, ordered, language),
         )
 
     def _keys(
@@ -118,6 +132,24 @@ class ViewSubscription:
             credential = self.ring.credential(subscription, node.code, protocol)
             key = Key(node.code, protocol, key_link(node, protocol, credential, label))
             keys.append(LabelledKey(label, key, node, credential))
+        return keys
+
+    def _outline(
+        self,
+        subscription: Subscription,
+        working: Set[AccessId],
+        ordered: Sequence[tuple[Node, Protocol]],
+        language: Language,
+    ) -> list[OutlineKey]:
+        """Of the accesses through VLESS: the panel holds both for the same user."""
+        keys = []
+        for node, protocol in ordered:
+            access = AccessId(subscription.id, node.code, Protocol.VLESS)
+            if node.outline is None or protocol is not Protocol.VLESS or access not in working:
+                continue
+            label = f"{node.names[language]} · {OUTLINE}"
+            password = self.ring.outline_password(subscription, node.code)
+            keys.append(OutlineKey(label, outline_link(node, node.outline, password, label)))
         return keys
 
 

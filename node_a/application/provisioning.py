@@ -16,11 +16,10 @@ from node_a.application.ports import (
     NodeGateway,
     Nodes,
 )
-from node_a.application.wanting import wanted_access
+from node_a.application.wanting import Wanting
 from node_a.domain.access import WantedAccess
 from node_a.domain.backoff import pause
 from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable
-from node_a.domain.keys import KeyRing
 from node_a.domain.message import Message
 from node_a.domain.subscription import Subscription
 
@@ -80,7 +79,7 @@ class ProvideAccess:
     read_ledger: InThread
     ledger: InThread
     nodes: Nodes
-    ring: KeyRing
+    wanting: Wanting
     clock: Clock
     new_ids: NewIds
     chance: Chance
@@ -121,7 +120,7 @@ class ProvideAccess:
         record = ledger.accesses.find(claim.id)
         if subscription is None or record is None:
             return None
-        return wanted_access(subscription, record, self.ring, self.clock())
+        return self.wanting(subscription, record, self.clock())
 
     def _record(self, ledger: Ledger, claim: AccessClaim, wanted: WantedAccess) -> None:
         # The customer row first, as everybody takes it: two nodes that answer at once must see each other's answer.

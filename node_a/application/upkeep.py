@@ -13,11 +13,10 @@ from node_a.application.provisioning import (
     retry_at,
     tell_that_it_is_held,
 )
-from node_a.application.wanting import wanted_access
+from node_a.application.wanting import Wanting
 from node_a.domain.access import WantedAccess
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import NodeIsAhead, NodeRefused, NodeUnavailable, ShopError
-from node_a.domain.keys import KeyRing
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 
@@ -51,7 +50,7 @@ class ProvideUpkeep:
     read_ledger: InThread
     ledger: InThread
     nodes: Nodes
-    ring: KeyRing
+    wanting: Wanting
     clock: Clock
     new_ids: NewIds
     chance: Chance
@@ -93,7 +92,7 @@ class ProvideUpkeep:
         return [
             Task(
                 claim=claim,
-                wanted=wanted_access(subscription, record, self.ring, now),
+                wanted=self.wanting(subscription, record, now),
                 customer_id=subscription.customer_id,
                 untold=subscription.id in untold,
             )

@@ -32,7 +32,7 @@ class AccessId:
 class WantedAccess:
     """The absolute facts for a node; applying them twice changes nothing. `present` false: nothing of it may
     be left. `credential`: the VLESS UUID or the Shadowsocks user key, made for `rotation`; `traffic_limit`: bytes, None
-    for unlimited."""
+    for unlimited; `outline_password`: the same user's for Outline's client, None where a node has no inbound for it."""
 
     id: AccessId
     revision: int
@@ -41,6 +41,7 @@ class WantedAccess:
     traffic_limit: int | None
     credential: str = field(repr=False)
     rotation: int = 0
+    outline_password: str | None = field(default=None, repr=False)
 
     @property
     def user_name(self) -> str:
@@ -51,7 +52,7 @@ class WantedAccess:
 class HeldAccess:
     """One user as a node holds it. `ends_at` and `traffic_limit` (bytes): None for without end and unlimited; `used`:
     bytes since the node made it; `revision`: None where the keeper knows none; `fits`: that all else is as a key needs
-    it (flow, inbounds, not switched off by hand)."""
+    it (flow, inbounds, not switched off by hand); `outline_password`: None for no classic Shadowsocks at all."""
 
     user_name: str
     credential: str = field(repr=False)
@@ -60,6 +61,7 @@ class HeldAccess:
     used: int
     fits: bool = True
     revision: int | None = None
+    outline_password: str | None = field(default=None, repr=False)
 
     def differences(self, wanted: WantedAccess) -> Sequence[str]:
         """What must be put right; empty if nothing."""
@@ -68,6 +70,7 @@ class HeldAccess:
             # Nodes count whole seconds, rounded up.
             ("end", self.ends_at is not None and self.ends_at.timestamp() == math.ceil(wanted.ends_at.timestamp())),
             ("limit", self.traffic_limit == wanted.traffic_limit),
+            ("outline", self.outline_password == wanted.outline_password),
             ("state", self.fits),
             ("revision", self.revision is None or self.revision >= wanted.revision),
         )

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from node_a.domain.customer import CustomerId
-from node_a.domain.node import Node, NodeCode, Protocol
+from node_a.domain.node import Node, NodeCode, OutlineInbound, Protocol
 from node_a.domain.subscription import Subscription, SubscriptionId
 
 _KEY_BYTES: Final = 16
@@ -59,6 +59,11 @@ class KeyRing:
             return str(UUID(bytes=raw, version=4))
         return base64.b64encode(raw).decode()
 
+    def outline_password(self, subscription: Subscription, node: NodeCode) -> str:
+        """For Outline's client: base64url of 16 bytes, as the panel's own passwords are."""
+        raw = self._derived(subscription, "outline", node)[:_KEY_BYTES]
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
     def link_token(self, subscription: Subscription) -> str:
         """What the subscription link ends with: base64url of the subscription's id and its proof."""
         proof = self._derived(subscription, "link", "")[:_TOKEN_PROOF_BYTES]
@@ -86,7 +91,7 @@ def subscription_named_by(token: str) -> SubscriptionId | None:
 
 def key_link(node: Node, protocol: Protocol, credential: str, label: str) -> str:
     """The link that apps import. `label` is what the app shows."""
-    host = f"[{node.host}]" if ":" in node.host else node.host
+    host = _host_in_link(node)
     if protocol is Protocol.VLESS:
         reality = node.reality
         query = urlencode(
@@ -106,3 +111,13 @@ def key_link(node: Node, protocol: Protocol, credential: str, label: str) -> str
     # SIP002: with the 2022 methods the user part is percent-encoded, not base64.
     password = quote(f"{shadowsocks.server_key}:{credential}", safe="")
     return f"ss://{shadowsocks.method}:{password}@{host}:{shadowsocks.port}#{quote(label)}"
+
+
+def outline_link(node: Node, inbound: OutlineInbound, password: str, label: str) -> str:
+    """The access key that Outline's client takes. SIP002: the classic methods have their user part in base64url."""
+    user = base64.urlsafe_b64encode(f"{inbound.method}:{password}".encode()).decode().rstrip("=")
+    return f"ss://{user}@{_host_in_link(node)}:{inbound.port}#{quote(label)}"
+
+
+def _host_in_link(node: Node) -> str:
+    return f"[{node.host}]" if ":" in node.host else node.host

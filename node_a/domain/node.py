@@ -55,8 +55,18 @@ class ShadowsocksInbound:
 
 
 @dataclass(frozen=True, slots=True)
+class OutlineInbound:
+    """What Outline's client must know of a node's inbound for it: the classic Shadowsocks, which the panel keeps beside
+    VLESS, for the same users."""
+
+    port: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """`host`: the name or address that keys carry; `names`: what customers call it."""
+    """`host`: the name or address that keys carry; `names`: what customers call it; `outline`: None where a node has no
+    inbound for Outline's client."""
 
     code: NodeCode
     state: NodeState
@@ -64,6 +74,7 @@ class Node:
     host: str
     reality: RealityInbound
     shadowsocks: ShadowsocksInbound
+    outline: OutlineInbound | None = None
 
 
 def offered(nodes: Sequence[Node]) -> Sequence[Node]:

@@ -39,6 +39,7 @@ from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePay
 from node_a.application.traffic import CountTraffic, RollUpTraffic, ShowTraffic
 from node_a.application.trial import TakeTrial, TrialAvailable, TrialOffer
 from node_a.application.upkeep import ProvideUpkeep
+from node_a.application.wanting import Wanting
 from node_a.domain.customer import CustomerId, Language
 from node_a.domain.errors import ShopError
 from node_a.domain.money import Money
@@ -127,7 +128,8 @@ class ShopUnderTest:
             shop=THE_SHOP,
             default_language=Language.RUSSIAN,
         )
-        providing: dict[str, Any] = {**timed, **chance, "read_ledger": reading, "ledger": writing, "ring": RING}
+        providing: dict[str, Any] = {**timed, **chance, "read_ledger": reading, "ledger": writing}
+        self.wanting = providing["wanting"] = Wanting(RING, self.domain_nodes)
         self.provide_access = ProvideAccess(**providing, nodes=self.nodes)
         self.provide_upkeep = ProvideUpkeep(**providing, nodes=self.nodes, budget=timedelta(seconds=15))
         self.put_nodes_into_effect = PutNodesIntoEffect(ledger=writing, nodes=self.domain_nodes, **clock)
@@ -230,7 +232,8 @@ class ShopUnderTest:
     def keeps_up(self) -> list[ShopError]:
         """A batch for each keeper."""
         errors: list[ShopError] = []
-        keep_up = replace(self.provide_upkeep, nodes=self.provide_access.nodes, ring=self.provide_access.ring)
+        provide = self.provide_access
+        keep_up = replace(self.provide_upkeep, nodes=provide.nodes, wanting=provide.wanting)
         for keeper in self._keepers():
             with self.database.open_ledger() as ledger:
                 until = self.now + LEASE

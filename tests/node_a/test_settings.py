@@ -66,6 +66,7 @@ def test_the_required_settings_are_enough() -> None:
     assert (settings.trial_days, settings.trial_traffic_gb, settings.trials_per_day) == (0, None, 50)
     node = settings.nodes["de1"]
     assert (node.state, node.reality_fingerprint, node.name_ru) == ("active", "chrome", "🇩🇪 Германия 1")
+    assert node.outline_port is None
     assert node.panel_password.get_secret_value() == "12345678901234567890"
     assert node.certificate is not None
     assert node.certificate.startswith("-----BEGIN CERTIFICATE-----")
@@ -90,6 +91,7 @@ def test_everything_can_be_set() -> None:
             "TELEGRAM_PROXY": "http://user:not-a-password@127.0.0.1:1080",
             "DATABASE_URL": "postgresql+psycopg://qent:not-a-password-either@db/qent",
             "NODES__NL2__STATE": "Draining",
+            "NODES__NL2__OUTLINE_PORT": "8388",
             **{f"NODES__NL2__{name}": value for name, value in NODE.items()},
         },
         None,
@@ -108,6 +110,7 @@ def test_everything_can_be_set() -> None:
     assert settings.key_secrets == {1: SecretStr("1" * 32), 10: SecretStr("x" * 32)}
     assert set(settings.nodes) == {"de1", "nl2"}
     assert settings.nodes["nl2"].state == "draining"
+    assert (settings.nodes["nl2"].outline_port, settings.nodes["de1"].outline_port) == (8388, None)
     assert {"not-a-password", "not-a-password-either", "x" * 32, "not-a-real-agent-token"} <= settings.secrets()
     assert not any("://" in secret for secret in settings.secrets())
 
@@ -177,6 +180,11 @@ def test_without_anything_every_required_setting_is_named_once() -> None:
         ("NODES__DE1__REALITY_SHORT_ID", "0123456789abcdef01"),
         ("NODES__DE1__SHADOWSOCKS_SERVER_KEY", "djRsdWU="),
         ("NODES__DE1__SHADOWSOCKS_SERVER_KEY", "djRsdWUtdjRsdWUtdjRsdQ"),
+        ("NODES__DE1__OUTLINE_PORT", "v4lue"),
+        ("NODES__DE1__OUTLINE_PORT", "65536"),
+        ("NODES__DE1__OUTLINE_PORT", "443"),
+        ("NODES__DE1__OUTLINE_PORT", "2053"),
+        ("NODES__DE1__OUTLINE_PORT", "8443"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_not_repeated(name: str, value: str) -> None:
@@ -349,6 +357,7 @@ def test_the_example_files_defaults_are_the_defaults() -> None:
         "YOOKASSA_WEBHOOK_NETWORKS",
         "RECEIPT_TAX_SYSTEM",
         "TRIAL_TRAFFIC_GB",
+        "NODES__DE1__OUTLINE_PORT",
     }
 
     with_shown = read_settings(REQUIRED | {name: value for name, value in shown.items() if name not in forms}, None)

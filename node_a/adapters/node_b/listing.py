@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from node_a.adapters.node_b.payloads import UserHeld
 from node_a.domain.access import HeldAccess
 from shared.agent_contract import UserReport
-from shared.inbounds import VLESS_FLOW, VLESS_TAG
+from shared.inbounds import OUTLINE_METHOD, OUTLINE_TAG, VLESS_FLOW, VLESS_TAG
 
 _CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 
@@ -48,10 +48,11 @@ class AgentPage(_Listed):
 def held_by_panel(user: UserHeld | OddPanelUser, now: datetime) -> HeldAccess:
     if isinstance(user, OddPanelUser):
         return _odd(user.username, user.used_traffic)
-    vless = user.proxies.vless
+    vless, outline = user.proxies.vless, user.proxies.shadowsocks
     as_we_make_them = (
         vless.flow == VLESS_FLOW
         and user.inbounds.vless == (VLESS_TAG,)
+        and (outline is None or (outline.method == OUTLINE_METHOD and user.inbounds.shadowsocks == (OUTLINE_TAG,)))
         and user.data_limit_reset_strategy == "no_reset"
     )
     return HeldAccess(
@@ -61,6 +62,7 @@ def held_by_panel(user: UserHeld | OddPanelUser, now: datetime) -> HeldAccess:
         traffic_limit=user.data_limit or None,
         used=user.used_traffic,
         fits=as_we_make_them and is_fitting_status(user, now),
+        outline_password=outline.password if outline else None,
     )
 
 

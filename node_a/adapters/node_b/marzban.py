@@ -18,6 +18,7 @@ from node_a.adapters.node_b.payloads import (
     Token,
     UserHeld,
     UserWanted,
+    as_json,
     checked_name,
     user_wanted,
 )
@@ -55,10 +56,7 @@ class Marzban:
         """Make the panel hold exactly this user, or none. Raises NodeUnavailable and NodeRefused."""
         name = checked_name(wanted)
         if wanted.present:
-            body = user_wanted(wanted)
-            # Outcome unknown after a failure half-way: asking again is what `_put` begins with.
-            held = await repeated_once(lambda: self._put(name, body))
-            _compare(name, body, held, self._clock())
+            await self._hold(name, user_wanted(wanted))
         else:
             await repeated_once(lambda: self._remove(name))
 
@@ -120,10 +118,21 @@ class Marzban:
                 return None
         return online
 
+    async def _hold(self, name: str, body: UserWanted) -> None:
+        try:
+            # Outcome unknown after a failure half-way: asking again is what `_put` begins with.
+            held = await repeated_once(lambda: self._put(name, body))
+        except NodeRefused as error:
+            if body.proxies.shadowsocks is None:
+                raise
+            # Whoever looks for the reason looks at what is seldom there.
+            raise NodeRefused(f"{error}; it was asked for a key for Outline: has it that inbound?") from error
+        _compare(name, body, held, self._clock())
+
     async def _put(self, name: str, body: UserWanted) -> UserHeld:
         """Modify; create if it is absent; modify if it has appeared meanwhile. Modifying also brings back a user that a
         restart of the core has lost, and repairs a row that cannot be shown."""
-        content = body.model_dump(mode="json")
+        content = as_json(body)
         answer = await self._call("PUT", f"/api/user/{name}", json=content)
         if answer.status_code == 404:
             answer = await self._call("POST", "/api/user", json=content | {"username": name})
@@ -213,6 +222,7 @@ def _compare(name: str, wanted: UserWanted, held: UserHeld, now: datetime) -> No
             ("name", held.username == name),
             ("id", held.proxies.vless.id == wanted.proxies.vless.id),
             ("flow", held.proxies.vless.flow == wanted.proxies.vless.flow),
+            ("outline", held.proxies.shadowsocks == wanted.proxies.shadowsocks),
             ("inbounds", held.inbounds == wanted.inbounds),
             ("end", held.expire == wanted.expire),
             ("limit", (held.data_limit or 0) == wanted.data_limit),

@@ -3,15 +3,15 @@
 import math
 import re
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from node_a.domain.access import WantedAccess
 from node_a.domain.errors import NodeRefused
 from shared.agent_contract import LATEST_SECOND, NAME_PATTERN
-from shared.inbounds import VLESS_FLOW, VLESS_TAG
+from shared.inbounds import OUTLINE_METHOD, OUTLINE_TAG, VLESS_FLOW, VLESS_TAG
 
 _NAME: Final = re.compile(NAME_PATTERN)
 
@@ -27,16 +27,28 @@ class Vless(_Payload):
     flow: str
 
 
+class Shadowsocks(_Payload):
+    """The classic one, for Outline's client. Always both: what is left out of a modification is made anew."""
+
+    password: str = Field(repr=False)
+    method: str
+
+
 class Proxies(_Payload):
+    """A modification takes away the kind that is left out."""
+
     vless: Vless
+    shadowsocks: Shadowsocks | None = None
 
 
 class Inbounds(_Payload):
     vless: tuple[str, ...]
+    shadowsocks: tuple[str, ...] | None = None
 
 
 class UserWanted(_Payload):
-    """The whole truth about a user, for creation and modification alike: no field may be absent or null.
+    """The whole truth about a user, for creation and modification alike: no field may be absent or null, but those of
+    an inbound that the node does not have.
 
     `expire`: seconds since the epoch, never 0 (that is "unlimited"); `data_limit`: bytes, 0 = unlimited.
     """
@@ -92,6 +104,11 @@ class SystemState(_Payload):
     total_user: int
 
 
+def as_json(wanted: UserWanted) -> dict[str, Any]:
+    """Without its nulls: an inbound that a node does not have is never spoken of."""
+    return wanted.model_dump(mode="json", exclude_none=True)
+
+
 def user_wanted(wanted: WantedAccess) -> UserWanted:
     """Checked before anything is sent: the panel stores an impossible end and then cannot list anybody (FACTS).
 
@@ -101,9 +118,14 @@ def user_wanted(wanted: WantedAccess) -> UserWanted:
         id = UUID(wanted.credential)
     except ValueError:
         raise NodeRefused("panel: the credential is no UUID") from None
+    password = wanted.outline_password
+    has_outline = password is not None
     return UserWanted(
-        proxies=Proxies(vless=Vless(id=id, flow=VLESS_FLOW)),
-        inbounds=Inbounds(vless=(VLESS_TAG,)),
+        proxies=Proxies(
+            vless=Vless(id=id, flow=VLESS_FLOW),
+            shadowsocks=None if password is None else Shadowsocks(password=password, method=OUTLINE_METHOD),
+        ),
+        inbounds=Inbounds(vless=(VLESS_TAG,), shadowsocks=(OUTLINE_TAG,) if has_outline else None),
         expire=end_in_seconds(wanted),
         data_limit=limit_in_bytes(wanted),
     )

@@ -17,6 +17,7 @@ from node_a.application.audit_findings import KeeperFindings, NodeFindings
 from node_a.application.keeper_audit import AuditKeeper
 from node_a.application.orphans import FEW, ORPHANS_STAY_FOR, RemoveOrphans
 from node_a.application.ports import Ledger, Urgency
+from node_a.application.wanting import Wanting
 from node_a.domain.access import AccessId, HeldAccess, HeldPage, WantedAccess, user_name
 from node_a.domain.customer import CustomerId, Standing
 from node_a.domain.errors import LedgerUnavailable, NodeRefused, NodeUnavailable
@@ -87,7 +88,10 @@ def audits(
         "clock": lambda: shop.now,
     }
     remove_orphans = RemoveOrphans(**told, few=few)
-    audit_keeper = AuditKeeper(**told, ledger=ledger, nodes=shop.domain_nodes, ring=RING, remove_orphans=remove_orphans)
+    nodes = shop.domain_nodes
+    audit_keeper = AuditKeeper(
+        **told, ledger=ledger, nodes=nodes, wanting=Wanting(RING, nodes), remove_orphans=remove_orphans
+    )
     return asyncio.run(AuditNodes(ledger=transaction, audit_keeper=audit_keeper, clock=lambda: shop.now)())
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from node_a.application.ports import Ledger, Urgency
 from node_a.application.rotation import RotationOffer
+from node_a.application.wanting import Wanting
 from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import (
     CustomerBanned,
@@ -284,7 +285,7 @@ def subscriptions(shop: ShopUnderTest, ids: list[CustomerId]) -> list[tuple[int,
 
 def with_next_secret(shop: ShopUnderTest) -> Any:
     """The shop goes on with a third secret in its ring; the use case that moves everybody to it."""
-    shop.provide_access = replace(shop.provide_access, ring=NEXT_RING)
+    shop.provide_access = replace(shop.provide_access, wanting=Wanting(NEXT_RING, shop.domain_nodes))
     shop.view = replace(shop.view, ring=NEXT_RING)
     shop.show_subscription = replace(shop.show_subscription, view=shop.view)
     shop.open_link = replace(shop.open_link, ring=NEXT_RING, view=shop.view)

@@ -33,6 +33,7 @@ from node_a.application.refunding import ApplyRefunds, SettleRefunds
 from node_a.application.registration import RegisterCustomer
 from node_a.application.settlement import NudgePayment, RecordOutcome, SettlePayment
 from node_a.application.upkeep import ProvideUpkeep
+from node_a.application.wanting import Wanting
 from node_a.domain.customer import Language
 from node_a.wording.wording import Wording
 from node_a.worker.desk import Desk
@@ -110,7 +111,7 @@ def _composed(
         "read_ledger": reading,
         "ledger": writing,
         "nodes": {NODE.code: node},
-        "ring": RING,
+        "wanting": Wanting(RING, [NODE]),
         "clock": clock,
         "new_ids": new_ids,
         "chance": _no_chance,

@@ -14,7 +14,7 @@ from node_a.application.audit_findings import NodeFindings
 from node_a.application.keeper_audit import AuditKeeper
 from node_a.application.orphans import RemoveOrphans
 from node_a.application.ports import Urgency
-from node_a.application.wanting import wanted_access
+from node_a.application.wanting import Wanting
 from node_a.domain.access import AccessId, user_name
 from node_a.domain.customer import CustomerId
 from node_a.domain.node import Keeper, NodeCode, Protocol
@@ -58,7 +58,9 @@ class Worker:
         }
         remove_orphans = RemoveOrphans(**told)
         nodes = self.shop.domain_nodes
-        audit_keeper = AuditKeeper(**told, ledger=ledger, nodes=nodes, ring=RING, remove_orphans=remove_orphans)
+        audit_keeper = AuditKeeper(
+            **told, ledger=ledger, nodes=nodes, wanting=Wanting(RING, nodes), remove_orphans=remove_orphans
+        )
         findings = await AuditNodes(ledger=ledger, audit_keeper=audit_keeper, clock=lambda: self.shop.now)()
         return findings[DE1]
 
@@ -74,7 +76,7 @@ class Worker:
             with self.shop.ledger() as ledger:
                 for record in ledger.accesses.find_all(self._sold(ledger, protocol)).values():
                     subscription = ledger.subscriptions.find(record.id.subscription_id)
-                    wanted = wanted_access(subscription, record, RING, self.shop.now)
+                    wanted = self.shop.wanting(subscription, record, self.shop.now)
                     user = users.get(wanted.user_name)
                     found[record.id] = None if user is None else user.differences(wanted)
         return found
