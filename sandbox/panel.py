@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from sandbox.marzban import create_app
 from sandbox.marzban.core import Core, PretendedCore
+from sandbox.marzban.inbounds import VLESS, Inbound
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
 
@@ -51,13 +53,18 @@ def panel(settings: PanelSettings) -> int:
 
 async def _serve(settings: PanelSettings) -> None:
     settings.directory.mkdir(parents=True, exist_ok=True)
-    core = _core(settings)
+    core, inbounds = _core(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with closing(Store(settings.directory / _STATE)) as store:
         app = create_app(
-            username=settings.username, password=settings.password, store=store, troubles=NodeTroubles(), core=core
+            username=settings.username,
+            password=settings.password,
+            store=store,
+            troubles=NodeTroubles(),
+            core=core,
+            inbounds=inbounds,
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
@@ -69,21 +76,21 @@ async def _serve(settings: PanelSettings) -> None:
             await runner.cleanup()
 
 
-def _core(settings: PanelSettings) -> Core:
-    """Raises PanelDidNotStart."""
+def _core(settings: PanelSettings) -> tuple[Core, Sequence[Inbound]]:
+    """With what its configuration lets customers in through. Raises PanelDidNotStart."""
     if settings.xray is None and settings.xray_config is None:
-        return PretendedCore()
+        return PretendedCore(), [VLESS]
     if settings.xray is None or settings.xray_config is None:
         raise PanelDidNotStart("--xray and --xray-config need one another")
     if not os.access(settings.xray, os.X_OK):
         raise PanelDidNotStart(f"{settings.xray} is no program")
     try:
         # Not before it is asked for: the shop's own sandbox does without these libraries.
-        from sandbox.marzban.xray import BadConfig, XrayCore, read_config
+        from sandbox.marzban.xray import BadConfig, XrayCore, inbounds_of, read_config
     except ImportError as missing:
         raise PanelDidNotStart(f"{missing.name} is not installed: see node_b/requirements.lock") from None
     try:
         config = read_config(settings.xray_config)
     except BadConfig as bad:
         raise PanelDidNotStart(str(bad)) from None
-    return XrayCore(settings.xray, config, settings.directory / _LOG)
+    return XrayCore(settings.xray, config, settings.directory / _LOG), inbounds_of(config)

@@ -1,6 +1,7 @@
 """The panel's calls as a web application."""
 
 import time
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -8,6 +9,7 @@ from sandbox.marzban.answers import LOGIN_PATH, broken, translated, unauthorized
 from sandbox.marzban.calls import Calls
 from sandbox.marzban.connections import IdleConnections
 from sandbox.marzban.core import Core, PretendedCore
+from sandbox.marzban.inbounds import VLESS, Inbound
 from sandbox.marzban.panel import Panel
 from sandbox.marzban.tokens import Tokens
 from sandbox.node_control import PART, Clock, Faults, Journal, Part, control_app, supervised
@@ -23,10 +25,11 @@ def create_app(
     troubles: NodeTroubles,
     clock: Clock = time.time,
     core: Core | None = None,
+    inbounds: Sequence[Inbound] = (VLESS,),
 ) -> web.Application:
     """The panel with one database admin, its API below `/api` and its control paths below `/sandbox`. `clock`: seconds
-    since the epoch; `core`: what it manages, if not a pretended one."""
-    panel, tokens = Panel(store, clock, core or PretendedCore()), Tokens(store, clock)
+    since the epoch; `core`: what it manages, if not a pretended one; `inbounds`: what customers come in through."""
+    panel, tokens = Panel(store, clock, core or PretendedCore(), inbounds), Tokens(store, clock)
     calls = Calls(panel, tokens, username, password)
     journal, faults = Journal(), Faults()
     supervise = supervised(

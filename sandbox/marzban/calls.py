@@ -67,7 +67,7 @@ class Calls:
         return web.json_response({})  # also when the core dies at once
 
     async def inbounds(self, request: web.Request) -> web.Response:
-        return web.json_response(presentation.inbounds())
+        return web.json_response(presentation.inbounds(self._panel))
 
     async def create(self, request: web.Request) -> web.Response:
         return self._user(self._panel.create(await request.json()))

@@ -1,5 +1,6 @@
 """The panel's users and what happens to them, with the original's habits good and bad."""
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sandbox.marzban.core import Core, CoreUser, PretendedCore
-from sandbox.marzban.payloads import INBOUND_TAGS, PROTOCOLS, UserCreate, UserFields, UserModify, Vless, parsed
+from sandbox.marzban.inbounds import VLESS, Inbound, Tags, tags_of
+from sandbox.marzban.payloads import PROTOCOLS, SETTINGS, UserCreate, UserFields, UserModify, parsed
 from sandbox.node_control import Clock
 from sandbox.store import Document, Store, Table
 
@@ -35,6 +37,7 @@ class Panel:
     store: Store
     clock: Clock
     core: Core = field(default_factory=PretendedCore)
+    inbounds: Sequence[Inbound] = (VLESS,)
     sid_known: bool = False
     users: Table = field(init=False)
     settings: Table = field(init=False)
@@ -65,6 +68,10 @@ class Panel:
         return [self._core_user(row) for row in self.all()]
 
     @property
+    def tags(self) -> Tags:
+        return tags_of(self.inbounds)
+
+    @property
     def users_usage(self) -> int:
         return int(self.settings.get("usage", {"bytes": 0})["bytes"])
 
@@ -74,7 +81,7 @@ class Panel:
         """Raises Refused, ProtocolOff, Conflict, and Broken before or *after* the row is stored."""
         if isinstance(body, dict) and any(body.get(name, {}) is None for name in ("proxies", "inbounds")):
             raise Broken
-        wanted = parsed(UserCreate, body)
+        wanted = parsed(UserCreate, body, self.tags)
         proxies = self._proxies(wanted)
         if wanted.username in self.users:
             raise Conflict
@@ -83,7 +90,7 @@ class Panel:
         row: Document = {
             "username": wanted.username,
             "proxies": proxies,
-            "inbounds": {protocol: _created_tags(wanted, protocol) for protocol in proxies},
+            "inbounds": {protocol: _created_tags(wanted, protocol, self.tags) for protocol in proxies},
             "status": wanted.status,
             "expire": wanted.expire or None,
             "data_limit": wanted.data_limit or None,
@@ -106,14 +113,14 @@ class Panel:
         row = self.get(username)
         if isinstance(body, dict) and body.get("proxies", {}) is None:
             raise Broken
-        wanted = parsed(UserModify, body)
+        wanted = parsed(UserModify, body, self.tags)
         sent = wanted.model_fields_set
         if wanted.proxies:
             row["proxies"] = self._proxies(wanted)
         if wanted.inbounds:
             row["inbounds"] |= wanted.inbounds
         row["inbounds"] = {
-            protocol: row["inbounds"].get(protocol, INBOUND_TAGS[protocol]) for protocol in row["proxies"]
+            protocol: row["inbounds"].get(protocol, self.tags.get(protocol, [])) for protocol in row["proxies"]
         }
         if "status" in sent:
             row["status"] = wanted.status
@@ -143,8 +150,9 @@ class Panel:
     def revoke(self, username: str) -> Document:
         """New random ids and a new subscription link. Raises KeyError."""
         row = self.get(username)
-        for settings in row["proxies"].values():
-            settings["id"] = str(uuid.uuid4())
+        for protocol, settings in row["proxies"].items():
+            new = {"id": str(uuid.uuid4())} if protocol == "vless" else {"password": secrets.token_urlsafe(16)}
+            settings.update(new)
         row["revoked_at"] = self._now_text()
         return self._keep(row)
 
@@ -193,10 +201,11 @@ class Panel:
 
     def _proxies(self, wanted: UserFields) -> dict[str, Any]:
         for protocol in wanted.proxies:
-            if protocol not in INBOUND_TAGS:
+            if protocol not in self.tags:
                 raise ProtocolOff(f"Protocol ProxyTypes.{PROTOCOLS[protocol]} is disabled on your server")
         return {
-            protocol: parsed(Vless, settings).model_dump(mode="json") for protocol, settings in wanted.proxies.items()
+            protocol: parsed(SETTINGS[protocol], settings).model_dump(mode="json")
+            for protocol, settings in wanted.proxies.items()
         }
 
     def _now_text(self) -> str:
@@ -208,8 +217,8 @@ def is_unreadable(row: Document) -> bool:
     return not row["proxies"] or (row["expire"] or 0) >= FIRST_UNREADABLE_SECOND
 
 
-def _created_tags(wanted: UserCreate, protocol: str) -> list[str]:
+def _created_tags(wanted: UserCreate, protocol: str, tags: Tags) -> list[str]:
     # Left out: none at all. Sent, but without tags for this protocol: all of them.
     if "inbounds" not in wanted.model_fields_set:
         return []
-    return wanted.inbounds.get(protocol) or INBOUND_TAGS[protocol]
+    return wanted.inbounds.get(protocol) or list(tags[protocol])

@@ -1,15 +1,17 @@
 """What the panel accepts. The wording of its refusals is the original's, from the recordings."""
 
 import re
+import secrets
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from shared.inbounds import VLESS_TAG
+from sandbox.marzban.inbounds import Tags
+from shared.inbounds import OUTLINE_METHOD
 
 PROTOCOLS: Final = {"vmess": "VMess", "vless": "VLESS", "trojan": "Trojan", "shadowsocks": "Shadowsocks"}
-INBOUND_TAGS: Final = {"vless": [VLESS_TAG]}
 
 # Looser than its own text says: 3 to 32 word characters at the start, then nearly anything; `$` lets a newline through.
 _USERNAME: Final = re.compile(r"^(?=\w{3,32}\b)[a-zA-Z0-9_@.-]+$")
@@ -29,6 +31,15 @@ class Refused(Exception):
 class Vless(BaseModel):
     id: UUID = Field(default_factory=uuid4)
     flow: Literal["", "xtls-rprx-vision"] = ""
+
+
+class Shadowsocks(BaseModel):
+    password: str = Field(default_factory=lambda: secrets.token_urlsafe(16))
+    method: Literal["aes-128-gcm", "aes-256-gcm", "chacha20-ietf-poly1305", "xchacha20-poly1305"] = OUTLINE_METHOD
+
+
+# Of the protocols that a node of ours may have.
+SETTINGS: Final[Mapping[str, type[BaseModel]]] = {"vless": Vless, "shadowsocks": Shadowsocks}
 
 
 class UserFields(BaseModel):
@@ -62,10 +73,11 @@ class UserFields(BaseModel):
 
     @field_validator("inbounds")
     @classmethod
-    def _known_tags(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _known_tags(cls, value: dict[str, list[str]], info: ValidationInfo) -> dict[str, list[str]]:
+        known: Tags = info.context or {}
         for protocol, tags in value.items():
             for tag in tags:
-                if tag not in INBOUND_TAGS.get(protocol, []):
+                if tag not in known.get(protocol, []):
                     raise ValueError(f"Inbound {tag} doesn't exist")
         return value
 
@@ -121,10 +133,10 @@ class UserModify(UserFields):
         return value
 
 
-def parsed(model: type[Model], body: Any) -> Model:
-    """Raises Refused with the original's kind of detail."""
+def parsed(model: type[Model], body: Any, tags: Tags | None = None) -> Model:
+    """`tags`: those that there are, for what names some. Raises Refused with the original's kind of detail."""
     try:
-        return model.model_validate(body)
+        return model.model_validate(body, context=tags)
     except ValidationError as error:
         complaints = error.errors(include_url=False, include_context=False, include_input=False)
         raise Refused(

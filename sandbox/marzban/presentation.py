@@ -2,14 +2,15 @@
 
 import base64
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 import psutil
 
+from sandbox.marzban.inbounds import Inbound
 from sandbox.marzban.panel import Broken, Panel, is_unreadable
-from sandbox.marzban.payloads import INBOUND_TAGS
 from sandbox.store import Document
 from shared.inbounds import VLESS_PORT
 
@@ -51,14 +52,20 @@ def user(panel: Panel, row: Document, owner: str) -> dict[str, Any]:
     """Raises Broken for a row that cannot be shown."""
     if is_unreadable(row):
         raise Broken
+    # Whatever a row says, an inbound that is not in the configuration any more is not there.
+    shown = {
+        protocol: [tag for tag in tags if tag in panel.tags.get(protocol, [])]
+        for protocol, tags in row["inbounds"].items()
+    }
     return {name: row[name] for name in _SHOWN} | {
         "sub_updated_at": None,
         "sub_last_user_agent": None,
-        "links": [_link(panel, row) for tags in row["inbounds"].values() for _ in tags],
+        "inbounds": shown,
+        "links": [_link(panel, row, one) for one in panel.inbounds if one.tag in shown.get(one.protocol, [])],
         "subscription_url": _subscription_url(row),
         "excluded_inbounds": {
-            protocol: [tag for tag in INBOUND_TAGS[protocol] if tag not in tags]
-            for protocol, tags in row["inbounds"].items()
+            protocol: [tag for tag in panel.tags.get(protocol, []) if tag not in tags]
+            for protocol, tags in shown.items()
         },
         "admin": admin(panel, owner),
     }
@@ -98,16 +105,24 @@ def core(panel: Panel) -> dict[str, Any]:
     return {"version": CORE_VERSION, "started": panel.core.started, "logs_websocket": "/api/core/logs"}
 
 
-def inbounds() -> dict[str, Any]:
+def inbounds(panel: Panel) -> dict[str, Any]:
     return {
-        protocol: [
-            {"tag": tag, "protocol": protocol, "network": "tcp", "tls": "reality", "port": VLESS_PORT} for tag in tags
-        ]
-        for protocol, tags in INBOUND_TAGS.items()
+        protocol: [asdict(one) | {"network": "tcp"} for one in panel.inbounds if one.protocol == protocol]
+        for protocol in panel.tags
     }
 
 
-def _link(panel: Panel, row: Document) -> str:
+def _link(panel: Panel, row: Document, inbound: Inbound) -> str:
+    return _vless_link(panel, row) if inbound.protocol == "vless" else _shadowsocks_link(row, inbound)
+
+
+def _shadowsocks_link(row: Document, inbound: Inbound) -> str:
+    settings = row["proxies"]["shadowsocks"]
+    user = base64.b64encode(f"{settings['method']}:{settings['password']}".encode()).decode().rstrip("=")
+    return f"ss://{user}@127.0.0.1:{inbound.port}#{quote('QentVPN (' + row['username'] + ')')}"
+
+
+def _vless_link(panel: Panel, row: Document) -> str:
     # The first link after a start has an empty sid and does not connect.
     sid, panel.sid_known = (_SHORT_ID if panel.sid_known else ""), True
     vless = row["proxies"]["vless"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.marzban.core import CoreUser
+from sandbox.marzban.inbounds import Inbound
 
 Config = dict[str, Any]
 
@@ -48,6 +49,19 @@ def _check_inbound(inbound: Config) -> None:
         raise BadConfig(f"publicKey is missing in realitySettings of {tag}")
     if not any(reality.get("shortIds", [])):
         raise BadConfig(f"You need to define at least one shortID in realitySettings of {tag}")
+
+
+def inbounds_of(config: Config) -> Sequence[Inbound]:
+    """What the panel tells of them."""
+    return [
+        Inbound(
+            tag=inbound["tag"],
+            protocol=inbound["protocol"],
+            port=int(inbound["port"]),
+            tls=inbound.get("streamSettings", {}).get("security", "none"),
+        )
+        for inbound in config["inbounds"]
+    ]
 
 
 def panel_config(given: Config, api_port: int, users: Sequence[CoreUser]) -> Config:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app
+from sandbox.marzban.inbounds import with_outline
 from sandbox.node import create_app as create_node
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
@@ -30,9 +31,14 @@ class Site:
         self.store = Store(None)
         self.troubles = NodeTroubles()
 
-    def app(self) -> web.Application:
+    def app(self, outline_port: int | None = None) -> web.Application:
         return create_app(
-            username="admin", password="fake", store=self.store, troubles=self.troubles, clock=lambda: self.now
+            username="admin",
+            password="fake",
+            store=self.store,
+            troubles=self.troubles,
+            clock=lambda: self.now,
+            inbounds=with_outline(outline_port),
         )
 
 
@@ -262,3 +268,64 @@ async def test_answers_are_dated_by_the_clock_of_the_node(site: Site, panel: htt
     agent = create_agent(token="fake", store=site.store, troubles=site.troubles, clock=lambda: site.now + 60)
     async with serving(agent) as client:
         assert (await client.get("/v1/status")).headers["Date"] == "Wed, 18 Nov 2026 11:07:40 GMT"
+
+
+# ── classic Shadowsocks beside VLESS, where the configuration has it ──
+
+BOTH: dict[str, Any] = {
+    "proxies": VLESS["proxies"] | {"shadowsocks": {"password": "fake-password", "method": "aes-256-gcm"}},
+    "inbounds": VLESS["inbounds"] | {"shadowsocks": ["Shadowsocks TCP"]},
+}
+
+
+@pytest.fixture
+async def wider(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(site.app(outline_port=8388)) as client:
+        await log_in(client)
+        yield client
+
+
+async def test_a_user_may_have_both(wider: httpx.AsyncClient) -> None:
+    created = (await wider.post("/api/user", json={"username": "q_one"} | BOTH)).json()
+
+    assert (created["proxies"], created["inbounds"]) == (BOTH["proxies"], BOTH["inbounds"])
+    assert [link.partition("://")[0] for link in created["links"]] == ["vless", "ss"]
+    told = (await wider.get("/api/inbounds")).json()
+    assert [(one["tag"], one["port"], one["tls"]) for one in told["shadowsocks"]] == [("Shadowsocks TCP", 8388, "none")]
+
+
+async def test_a_modification_takes_away_the_kind_that_it_leaves_out(wider: httpx.AsyncClient) -> None:
+    await wider.post("/api/user", json={"username": "q_one"} | BOTH)
+
+    left = (await wider.put("/api/user/q_one", json=VLESS)).json()
+    again = (await wider.put("/api/user/q_one", json=BOTH)).json()
+
+    assert (left["proxies"], left["inbounds"]) == (VLESS["proxies"], VLESS["inbounds"])
+    assert (again["proxies"], again["inbounds"]) == (BOTH["proxies"], BOTH["inbounds"])
+
+
+async def test_a_modification_makes_anew_what_it_leaves_out_of_a_kind(wider: httpx.AsyncClient) -> None:
+    await wider.post("/api/user", json={"username": "q_one"} | BOTH)
+
+    proxies = VLESS["proxies"] | {"shadowsocks": {}}
+    made = (await wider.put("/api/user/q_one", json={"proxies": proxies})).json()["proxies"]["shadowsocks"]
+
+    assert made["method"] == "chacha20-ietf-poly1305"
+    assert len(made["password"]) == 22
+
+
+async def test_without_that_inbound_its_users_are_shown_without_it_and_nobody_gets_it(
+    site: Site, wider: httpx.AsyncClient
+) -> None:
+    await wider.post("/api/user", json={"username": "q_one"} | BOTH)
+
+    async with serving(site.app()) as narrower:
+        narrower.headers["Authorization"] = wider.headers["Authorization"]
+        held = (await narrower.get("/api/user/q_one")).json()
+        refused = await narrower.put("/api/user/q_one", json={"proxies": BOTH["proxies"]})
+
+    assert (held["proxies"], held["inbounds"]) == (BOTH["proxies"], VLESS["inbounds"] | {"shadowsocks": []})
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"detail": "Protocol ProxyTypes.Shadowsocks is disabled on your server"},
+    )

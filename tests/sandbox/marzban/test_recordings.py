@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 
 from sandbox.marzban import create_app
+from sandbox.marzban.inbounds import VLESS, Inbound
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
 from tests import reference
@@ -20,7 +21,6 @@ _CORE: Final = "the core's configuration is closed to Node A by the proxy"
 _EXPIRED: Final = "Node A deletes by name, never by a range of dates"
 _ENVIRONMENT: Final = "an admin from the environment: the stand-in's admin is one in the database, as FACTS demand"
 _SUBSCRIPTION: Final = "the panel's own subscription pages are not passed by the proxy"
-_SHADOWSOCKS: Final = "a Shadowsocks inbound inside Marzban, which our nodes never have"
 
 LEFT_OUT: Final = {
     "13-hosts-default": _HOSTS,
@@ -50,8 +50,6 @@ LEFT_OUT: Final = {
     "63-core-config-put-no-shortid": _CORE,
     "63-core-config-put-no-tag": _CORE,
     "64-core-config-put-broken-for-xray": _CORE,
-    "80-ss-user-ss_empty": _SHADOWSOCKS,
-    "80-ss-user-ss_static": _SHADOWSOCKS,
     "90-env-admin-delete-expired": _EXPIRED,
     "90-env-admin-me": _ENVIRONMENT,
     "90-env-admin-user-create": _ENVIRONMENT,
@@ -75,10 +73,16 @@ class Stage:
         self.client: httpx.AsyncClient
         self.token = ""
 
-    async def start(self) -> None:
+    async def start(self, *inbounds: Inbound) -> None:
+        """`inbounds`: beside VLESS."""
         await self.stop()
         app = create_app(
-            username="admin", password="admin", store=self.store, troubles=NodeTroubles(), clock=lambda: self.now
+            username="admin",
+            password="admin",
+            store=self.store,
+            troubles=NodeTroubles(),
+            clock=lambda: self.now,
+            inbounds=(VLESS, *inbounds),
         )
         self.client = await self._stack.enter_async_context(serving(app))
         answer = await self.client.post("/api/admin/token", data={"username": "admin", "password": "admin"})
@@ -229,6 +233,15 @@ async def _ends_and_limits(stage: Stage) -> None:
     await stage.replay("74-user-used-get")
 
 
+async def _shadowsocks_beside_vless(stage: Stage) -> None:
+    await stage.start(Inbound("SS2022", "shadowsocks", 23009, "none"))
+    await stage.prepare("GET", "/api/users")  # whose links are the first after this start
+    for name in ("80-ss-user-ss_empty", "80-ss-user-ss_static"):
+        await stage.replay(name)
+        await stage.prepare("DELETE", "/api/user/with_ss")
+    await stage.start()
+
+
 SCRIPT: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
     _logins_and_refusals,
     _creation,
@@ -239,6 +252,7 @@ SCRIPT: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
     _lists,
     _the_core_is_down,
     _ends_and_limits,
+    _shadowsocks_beside_vless,
 )
 
 
