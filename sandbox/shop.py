@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 
 from sandbox.nodes import NODES, node_settings
-from sandbox.stand_ins import BOT_USERNAME, SHOP_ID, StandIns
+from sandbox.stand_ins import BOT_USERNAME, OUTLINE_PORT, SHOP_ID, StandIns
 from sandbox.state import SECRETS_FILE, Ports, Secrets, keep_ports, ports_of, secrets_of
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -89,6 +89,7 @@ class Shop:
                 for code, url in self.node_urls.items()
                 for name, value in node_settings(code, url, secrets.nodes[code]).items()
             },
+            **{f"NODES__{code.upper()}__OUTLINE_PORT": str(OUTLINE_PORT) for code in self.stand_ins.outline},
         }
 
     def wait_until_ready(self, *processes: subprocess.Popen[bytes]) -> None:

@@ -16,6 +16,7 @@ import sandbox.marzban
 import sandbox.node
 import sandbox.telegram
 import sandbox.yookassa
+from sandbox.marzban.inbounds import with_outline
 from sandbox.state import FIRST_NODE, Ports, Secrets
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles, Troubles
@@ -23,16 +24,20 @@ from sandbox.troubles import NodeTroubles, Troubles
 PANEL_USERNAME: Final = "sandbox"
 BOT_USERNAME: Final = "qent_sandbox_bot"
 SHOP_ID: Final = "100500"
+# What a node says that has an inbound for Outline's client; nobody listens there.
+OUTLINE_PORT: Final = 8388
 
 
 class StandIns:
     """Running from `start` to `stop`; `troubles` may be changed at any time. `on_request` is told method and path of
     every request before it is handled, in the stand-ins' thread. There is a node for each of the ports' nodes; each may
-    be stopped and started while the others run."""
+    be stopped and started while the others run. `outline`: codes of those whose panel has an inbound for Outline's
+    client; looked at when a node is started."""
 
     def __init__(self, directory: Path, ports: Ports, secrets: Secrets) -> None:
         self.troubles = Troubles(nodes={code: NodeTroubles() for code in ports.nodes})
         self.on_request: Callable[[str, str], None] = lambda method, path: None
+        self.outline: set[str] = set()
         self._directory = directory
         self._ports = ports
         self._secrets = secrets
@@ -132,6 +137,7 @@ class StandIns:
                 password=secrets.panel_password,
                 store=self._store(running, f"{prefix}marzban"),
                 troubles=troubles,
+                inbounds=with_outline(OUTLINE_PORT if code in self.outline else None),
             ),
             agent=sandbox.agent.create_app(
                 token=secrets.agent_token, store=self._store(running, f"{prefix}agent"), troubles=troubles
