@@ -27,11 +27,14 @@ class Crowd:
 
     customers: Mapping[str, str]
 
-    def gets_through(self, customer: str, *, wanted: int = 1000, patience: float = _PATIENCE) -> bool:
-        """A new connection that brings `wanted` bytes, and ends. `patience`: seconds for each step of it."""
+    def gets_through(
+        self, customer: str, *, wanted: int = 1000, patience: float = _PATIENCE, under: str | None = None
+    ) -> bool:
+        """A new connection that brings `wanted` bytes, and ends. `patience`: seconds for each step of it; `under`: the
+        name that it gives at the page, if not its own."""
         with closing(self._through_the_node(customer, patience)) as tunnel:
             try:
-                tunnel.request("GET", f"/{customer}/{wanted}")
+                tunnel.request("GET", f"/{under or customer}/{wanted}")
                 return len(tunnel.getresponse().read()) == wanted
             except (OSError, http.client.HTTPException):
                 return False

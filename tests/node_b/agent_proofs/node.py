@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,9 +42,7 @@ class Node:
     def __post_init__(self) -> None:
         self.state.mkdir(exist_ok=True)
         self._config.write_text(a_skeleton(), encoding="utf-8")
-        self.calls = httpx.Client(
-            base_url=_API, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False, timeout=30
-        )
+        self.calls = a_client()
 
     @property
     def state(self) -> Path:
@@ -67,6 +66,7 @@ class Node:
             "AGENT_STATE": str(self.state),
             "AGENT_XRAY": str(program("xray")),
             "AGENT_XRAY_CONFIG": str(self._config),
+            "AGENT_RENEW_AT": far_from_now(),
             "LOG_LEVEL": "INFO",
             **self.settings,
         }
@@ -152,6 +152,16 @@ class Node:
     def database_is_whole(self) -> bool:
         with closing(sqlite3.connect(f"file:{self.state / 'users.db'}?mode=ro", uri=True)) as database:
             return bool(database.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+
+
+def far_from_now() -> str:
+    """A time of day at which nothing must happen during a proof."""
+    return (datetime.now(UTC) + timedelta(hours=12)).strftime("%H:%M")
+
+
+def a_client() -> httpx.Client:
+    """One more that may call the agent: one connection, for one thread."""
+    return httpx.Client(base_url=_API, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False, timeout=30)
 
 
 def state(key: str, revision: int = 1, expires_at: int = IN_A_YEAR, limit: int = 0) -> dict[str, str | int]:

@@ -11,7 +11,8 @@ from tests.node_b.agent_proofs.keys import a_key
 from tests.programs import program, running
 
 SERVER_KEY: Final = a_key("server")
-PLACEHOLDER: Final = "placeholder"
+# As no customer can be called.
+PLACEHOLDER: Final = "placeholder-of-the-proofs"
 
 
 def a_skeleton() -> str:
