@@ -1,0 +1,381 @@
+#!/usr/bin/env bash
+# Sets up Node B on this machine, or brings it up to date; safe to repeat. `--help` says how.
+set -euo pipefail
+CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=shared/deploy/steps.sh
+source "$CHECKOUT/shared/deploy/steps.sh"
+# shellcheck source=shared/deploy/checks.sh
+source "$CHECKOUT/shared/deploy/checks.sh"
+
+main() {
+  parse_arguments "$@"
+  lock_state
+  if [[ $ONLY_FIREWALL ]]; then
+    change_node_a
+    return
+  fi
+  read_answers
+
+  # Pre-flight: nothing has changed yet, and all problems are told at once.
+  check_root
+  check_docker
+  check_programs openssl nft ss flock
+  check_memory 1400 # panel 230, two Xrays, agent, proxy, Docker; and room for connections
+  check_disk "$STATE" 2000
+  check_clock
+  check_ssh_ports
+  # shellcheck disable=SC2046 # several words
+  check_ports "$PROJECT" 443/tcp 443/udp 2053/tcp 8443/tcp 8000/tcp 8081/tcp $(outline_ports)
+  check_name "$(answer NODE_HOST)"
+  check_borrowed_site
+  refuse_if_problems
+
+  # From here on the machine changes.
+  ensure_swap
+  ensure_state
+  build_images
+  ensure_keys
+  rotate_keys
+  render_configs
+  start_services
+  ensure_panel
+  ensure_firewall
+  report
+}
+
+usage() {
+  cat <<'USAGE'
+Usage: ./deploy_node_b.sh [OPTION…]
+
+Sets up Node B on this machine (Debian or Ubuntu with Docker), or brings it up to date. The second run changes nothing.
+What is missing at the first run is asked for, or refused by name where nobody can be asked.
+
+At the first run, and later to change one thing:
+  --code CODE             the node's code in Node A's settings, such as DE1; never changes afterwards
+  --host NAME             this machine's public name or address, as it stands in customers' keys
+  --name-ru NAME          what Russian customers see, such as "🇩🇪 Германия 1"
+  --name-en NAME          what English customers see, such as "🇩🇪 Germany 1"
+  --borrow SITE[:PORT]    the site that VLESS with Reality borrows its face from: TLS 1.3, foreign, well known, not yours
+  --node-a ADDRESS[,…]    Node A's addresses, IPv4 and IPv6: nobody else reaches port 8443. Given alone later, it changes
+                          the firewall and nothing else
+  --ssh-ports PORT[,…]    the ports of sshd; found by itself
+  --outline PORT|off      classic Shadowsocks for Outline's client, on a port of its own (default: off)
+  --torrents block|allow  (default: block; --no-torrent-block is allow)
+
+Anything else:
+  --rotate NAME           a new reality, short-id, shadowsocks, token, password or certificate. All but the last three
+                          change every customer's keys on this node; node_b/README.md says what that means
+  --show-secrets          print the block for Node A's .env again
+  --confirm               keep the firewall rules that were just applied, from a second connection
+  --swap                  make a swap file of 2 GB if memory is short, without asking
+  --state DIRECTORY       where everything that must be kept is (default: /var/lib/qentvpn-node-b)
+  --dry-run               check and say what would be done; changes nothing, prints no secret
+  --help                  this text
+
+From the environment, and kept for later runs: IMAGE_REGISTRY and IMAGE_REGISTRY_GHCR, mirrors of Docker Hub and of ghcr.io
+(default: docker.io, ghcr.io); NODE_B_OPEN_FILES, where the kernel gives fewer than 524288.
+USAGE
+}
+
+# --- what is asked for ---
+
+declare -A GIVEN=() # what the options say, by the names in node.env
+DRY_RUN='' SHOW_SECRETS='' ROTATE='' MAKE_SWAP='' ONLY_FIREWALL='' CONFIRM='' CHANGED=''
+STATE=/var/lib/qentvpn-node-b
+PROJECT=qentvpn-node-b
+COMPOSE_FILE=$CHECKOUT/docker-compose.node-b.yml
+
+parse_arguments() {
+  local option value
+  while (($#)); do
+    option=$1 value=${2:-}
+    case $option in
+      --help | -h) usage && exit 0 ;;
+      --dry-run) DRY_RUN=1 && shift && continue ;;
+      --show-secrets) SHOW_SECRETS=1 && shift && continue ;;
+      --swap) MAKE_SWAP=1 && shift && continue ;;
+      --confirm) CONFIRM=1 && shift && continue ;;
+      --no-torrent-block) GIVEN[BLOCK_TORRENTS]=false && shift && continue ;;
+      --*) [[ $value ]] || fail "$option needs a value, or is unknown: ./deploy_node_b.sh --help" ;;
+    esac
+    case $option in
+      --state) STATE=$(realpath --canonicalize-missing "$value") ;;
+      --rotate) ROTATE=$value ;;
+      --code) GIVEN[NODE_CODE]=${value^^} ;;
+      --host) GIVEN[NODE_HOST]=$value ;;
+      --name-ru) GIVEN[NODE_NAME_RU]=$value ;;
+      --name-en) GIVEN[NODE_NAME_EN]=$value ;;
+      --borrow) borrow "$value" ;;
+      --node-a) GIVEN[NODE_A_ADDRESSES]=$value ;;
+      --ssh-ports) GIVEN[SSH_PORTS]=$value ;;
+      --outline) GIVEN[OUTLINE_PORT]=${value#off} ;;
+      --torrents) GIVEN[BLOCK_TORRENTS]=$([[ $value == allow ]] && echo false || echo true) ;;
+      *) fail "$option is unknown: ./deploy_node_b.sh --help" ;;
+    esac
+    shift 2
+  done
+  NODE_ENV=$STATE/node.env
+  if [[ -e $STATE/handed-over && ${#GIVEN[@]} == 1 && ${GIVEN[NODE_A_ADDRESSES]:-} && ! $ROTATE ]]; then ONLY_FIREWALL=1; fi
+}
+
+borrow() {
+  GIVEN[REALITY_SERVER_NAME]=${1%:*}
+  GIVEN[REALITY_TARGET]=''
+  [[ $1 != *:* ]] || GIVEN[REALITY_TARGET]=$1
+}
+
+# What an option says, or else what node.env says.
+answer() {
+  if [[ ${GIVEN[$1]+given} ]]; then echo "${GIVEN[$1]}"; else value_in "$NODE_ENV" "$1"; fi
+}
+
+read_answers() {
+  local was
+  require NODE_CODE --code "The node's code in Node A's settings, such as DE1"
+  require NODE_HOST --host "This machine's public name or address, for customers' keys"
+  require NODE_NAME_RU --name-ru "What Russian customers see, such as 🇩🇪 Германия 1"
+  require NODE_NAME_EN --name-en "What English customers see, such as 🇩🇪 Germany 1"
+  require REALITY_SERVER_NAME --borrow "The site to borrow for Reality (TLS 1.3, foreign, well known, not yours)"
+  require NODE_A_ADDRESSES --node-a "Node A's address (several with commas between)"
+
+  was=$(value_in "$NODE_ENV" NODE_CODE)
+  [[ ! $was || $(answer NODE_CODE) == "$was" ]] || problem "--code: this node is $was, in every customer's keys: it stays so"
+  fits NODE_CODE '^([A-Z][A-Z0-9]{1,15})?$' "--code: a letter, then letters or digits, such as DE1"
+  fits NODE_HOST '^[A-Za-z0-9.:-]*$' "--host: a name or an address, without https:// and port"
+  fits NODE_NAME_RU "^[^\"'#\\\\]*\$" "--name-ru: without quotes, # and \\"
+  fits NODE_NAME_EN "^[^\"'#\\\\]*\$" "--name-en: without quotes, # and \\"
+  fits REALITY_SERVER_NAME '^[A-Za-z0-9.-]*$' "--borrow: a name such as www.SITE, perhaps with :PORT"
+  fits NODE_A_ADDRESSES '^[0-9A-Fa-f.:,/]*$' "--node-a: addresses with commas between, no names"
+  fits SSH_PORTS '^[0-9,]*$' "--ssh-ports: numbers with commas between"
+  fits OUTLINE_PORT '^[0-9]*$' "--outline: a number, or off"
+}
+
+require() {
+  local name=$1 option=$2 question=$3
+  [[ ! $(answer "$name") ]] || return 0
+  if can_ask; then GIVEN[$name]=$(ask "$question"); fi
+  [[ $(answer "$name") ]] || problem "$option is missing: $question"
+}
+
+fits() { [[ $(answer "$1") =~ $2 ]] || problem "$3"; }
+
+# --- checks ---
+
+lock_state() { [[ ! -d $STATE || $DRY_RUN ]] || lock "$STATE"; }
+
+check_ssh_ports() {
+  local found said port
+  found=$(sshd_ports) said=$(answer SSH_PORTS)
+  [[ $said ]] || GIVEN[SSH_PORTS]=$found said=$found
+  for port in ${found//,/ }; do
+    [[ ,$said, == *,$port,* ]] || problem "sshd is on port $port, which the firewall would close: --ssh-ports $said,$port"
+  done
+}
+
+outline_ports() {
+  local port
+  port=$(answer OUTLINE_PORT)
+  [[ ! $port ]] || echo "$port/tcp" "$port/udp"
+}
+
+check_borrowed_site() {
+  local name target
+  name=$(answer REALITY_SERVER_NAME) target=$(answer REALITY_TARGET)
+  [[ $name ]] && has openssl || return 0 # told already
+  speaks_tls13 "${target:-$name:443}" "$name" ||
+    problem "$name does not answer with TLS 1.3 and X25519, which Reality needs: borrow another site with --borrow"
+}
+
+speaks_tls13() {
+  timeout 20 openssl s_client -connect "$1" -servername "$2" -tls1_3 -groups X25519 </dev/null 2>/dev/null |
+    grep --quiet 'TLSv1\.3'
+}
+
+# --- what changes the machine ---
+
+ensure_state() {
+  local directory
+  step "What must be kept: $STATE"
+  for directory in "$STATE" "$STATE"/{agent,certificate,marzban,rendered}; do
+    [[ -d $directory ]] || run install --directory --mode=700 "$directory"
+  done
+  lock_state # the first run could not do it before
+  write_answers
+}
+
+# The first run's answers; later only what an option says. The operator's own lines stay as they are.
+write_answers() {
+  local name content
+  content=$(cat "$NODE_ENV" 2>/dev/null) ||
+    content='# What the operator decided. Options of deploy_node_b.sh change it; whoever edits it runs that again.'
+  for name in NODE_CODE NODE_NAME_RU NODE_NAME_EN NODE_HOST NODE_A_ADDRESSES REALITY_SERVER_NAME REALITY_TARGET SSH_PORTS \
+    OUTLINE_PORT BLOCK_TORRENTS; do
+    [[ ! ${GIVEN[$name]+given} ]] || content=$(with_value "$name" "${GIVEN[$name]}" <<<"$content")
+  done
+  write_file "$NODE_ENV" <<<"$content"
+}
+
+# Images are named after the checksum of what they are made from: built when that has changed, and only then.
+build_images() {
+  BUILD=$(build_context | sha256sum | cut --characters=1-12)
+  ensure_image qentvpn-node-b node_b/Dockerfile
+  ensure_image qentvpn-node-b-panel node_b/marzban/Dockerfile
+}
+
+build_context() {
+  tar --create --directory "$CHECKOUT" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+    --exclude=__pycache__ --exclude='*.md' shared node_b
+}
+
+ensure_image() {
+  local name=$1 dockerfile=$2
+  if docker image inspect "$name:$BUILD" >/dev/null 2>&1; then return; fi
+  step "Building $name:$BUILD"
+  run docker build --quiet --tag "$name:$BUILD" --file "$dockerfile" \
+    --build-arg "IMAGE_REGISTRY=$(kept IMAGE_REGISTRY docker.io)" \
+    --build-arg "IMAGE_REGISTRY_GHCR=$(kept IMAGE_REGISTRY_GHCR ghcr.io)" - < <(build_context) ||
+    fail "$name could not be built: is the registry reachable? IMAGE_REGISTRY=… names a mirror"
+  CHANGED=1
+}
+
+# What the environment says, else what was said at an earlier run.
+kept() {
+  local before
+  before=$(value_in "$STATE/compose.env" "$1")
+  echo "${!1:-${before:-$2}}"
+}
+
+# A module of ours in our image, with the state and nothing else of this machine.
+in_image() {
+  local network=$1 mode=$2 module=$3
+  shift 3
+  run docker run --rm --network "$network" --read-only --cap-drop ALL --security-opt no-new-privileges \
+    --volume "$STATE:$STATE:$mode" "qentvpn-node-b:$BUILD" python -m "$module" --state "$STATE" "$@"
+}
+
+render() { in_image none rw node_b.render "$@"; }
+
+ensure_keys() {
+  step "Keys and certificate: made once, never overwritten"
+  watched render keys
+}
+
+rotate_keys() {
+  [[ $ROTATE ]] || return 0
+  step "A new $ROTATE"
+  watched render rotate "$ROTATE"
+}
+
+render_configs() {
+  step "Configurations"
+  watched render configs
+  write_compose_env
+}
+
+# Notices whether that changed the state's secrets or configurations.
+watched() {
+  local before
+  before=$(rendered)
+  "$@" || fail "see above; what was done so far stays, and the next run goes on from there"
+  [[ $(rendered) == "$before" ]] || CHANGED=1
+}
+
+rendered() { fingerprint "$STATE"/keys.env "$STATE"/certificate/* "$STATE"/rendered/*; }
+
+# A service whose checksum differs is made anew by `compose up`, also when an earlier run ended before it came to that.
+write_compose_env() {
+  write_file "$STATE/compose.env" <<COMPOSE
+# Made by deploy_node_b.sh, for docker compose --env-file.
+NODE_B_STATE=$STATE
+NODE_B_BUILD=$BUILD
+NODE_B_PANEL_FILES=$(fingerprint "$STATE/rendered/vless_reality.json")
+NODE_B_AGENT_FILES=$(fingerprint "$STATE/rendered/shadowsocks_2022.json")
+NODE_B_PROXY_FILES=$(fingerprint "$STATE/rendered/Caddyfile" "$STATE"/certificate/node.{crt,key})
+NODE_B_OPEN_FILES=$(kept NODE_B_OPEN_FILES 524288)
+IMAGE_REGISTRY=$(kept IMAGE_REGISTRY docker.io)
+IMAGE_REGISTRY_GHCR=$(kept IMAGE_REGISTRY_GHCR ghcr.io)
+COMPOSE
+}
+
+start_services() {
+  local before
+  step "Panel, agent and proxy"
+  before=$(containers)
+  if ! run compose up --detach --remove-orphans --wait --wait-timeout 180; then
+    compose ps --all >&2
+    fail "not every service became healthy within three minutes. Why: $(compose_by_hand) logs --tail 50 SERVICE"
+  fi
+  [[ $(containers) == "$before" ]] || CHANGED=1
+}
+
+compose() {
+  # These would go before what compose.env says.
+  env --unset=NODE_B_STATE --unset=NODE_B_BUILD --unset=COMPOSE_PROFILES docker compose --project-name "$PROJECT" \
+    --env-file "$STATE/compose.env" --file "$COMPOSE_FILE" "$@"
+}
+
+compose_by_hand() { echo "docker compose --env-file $STATE/compose.env -f $COMPOSE_FILE"; }
+
+containers() { docker ps --no-trunc --quiet --filter "label=com.docker.compose.project=$PROJECT" 2>/dev/null | sort; }
+
+ensure_panel() {
+  local said status=0
+  step "The panel's administrator and addresses"
+  if [[ $DRY_RUN ]]; then set_up_panel && return; fi
+  said=$(set_up_panel) || status=$?
+  if ((status == NO_ADMINISTRATOR)); then
+    create_administrator && said=$(set_up_panel) && status=0
+  fi
+  ((status == 0)) || fail "the panel could not be set up. Why: $(compose_by_hand) logs --tail 50 panel"
+  [[ $said == unchanged ]] || { note "$said" && CHANGED=1; }
+}
+
+NO_ADMINISTRATOR=3 # node_b/marzban/setup.py
+set_up_panel() { in_image host ro node_b.marzban.setup; }
+
+# With marzban-cli, which alone can make the first. The password goes by the environment: arguments are shown to everybody.
+create_administrator() {
+  note "an administrator for Node A"
+  CHANGED=1
+  MARZBAN_ADMIN_PASSWORD=$(value_in "$STATE/keys.env" PANEL_PASSWORD) \
+    docker exec --env MARZBAN_ADMIN_PASSWORD "$(compose ps --quiet panel)" marzban-cli admin create --sudo \
+    --username "$(value_in "$STATE/keys.env" PANEL_USERNAME)" --telegram-id 0 --discord-webhook 0 >/dev/null
+}
+
+ensure_firewall() {
+  step "Firewall: port 8443 for $(answer NODE_A_ADDRESSES) and nobody else"
+  run "$CHECKOUT/node_b/firewall/apply.sh" "$STATE/rendered/firewall.nft" 9<&-
+}
+
+# --- Node A has moved ---
+
+change_node_a() {
+  check_root
+  check_docker
+  check_programs nft
+  refuse_if_problems
+  ensure_state
+  BUILD=$(value_in "$STATE/compose.env" NODE_B_BUILD) # the one that runs, whatever the checkout holds by now
+  render_configs
+  ensure_firewall
+}
+
+# --- the end ---
+
+report() {
+  if [[ $DRY_RUN ]]; then
+    step "A dry run: nothing was changed"
+  elif [[ $SHOW_SECRETS || ! -e $STATE/handed-over ]]; then
+    step "For Node A's .env. It holds secrets: paste it, keep it nowhere else. Only --show-secrets shows it again"
+    echo
+    render block
+    echo
+    write_file "$STATE/handed-over" <<<"Node A's block was printed."
+  elif [[ $CHANGED ]]; then
+    step "Done. Where keys have changed, so has Node A's block: --show-secrets prints it"
+  else
+    step "Nothing had to be changed"
+  fi
+}
+
+main "$@"
