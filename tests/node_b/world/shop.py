@@ -1,0 +1,29 @@
+"""The shop in the test's Internet: Node A's own processes, the sandbox's Telegram and YooKassa, and one real node."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.shop import PROJECT, migrated_node_a, shop_without_node_a
+from tests.node_b.world.network import Network
+from tests.sandbox.shop.site import Site
+
+
+@contextmanager
+def a_shop(network: Network, directory: Path, node: Mapping[str, str]) -> Iterator[Site]:
+    """`node`: the block that the node prints for Node A's settings."""
+    plans = directory / "plans.toml"
+    limited = '\n[[plans]]\ncode = "small"\ndays = 30\nprice = "99.00"\ntraffic_gb = 1\n'
+    plans.write_text((PROJECT / "plans.toml").read_text(encoding="utf-8") + limited, encoding="utf-8")
+    settings = {"PLANS_FILE": str(plans), "GRACE_DAYS": "0", **node}
+    with (
+        network.entered(),
+        shop_without_node_a(directory / "shop", nodes=0) as shop,
+        migrated_node_a(shop, settings) as start,
+    ):
+        site = Site(shop, start, settings)
+        site.open()
+        try:
+            yield site
+        finally:
+            site.close()
