@@ -10,10 +10,10 @@ from uuid import UUID
 from node_a.domain.customer import Customer, CustomerId, Language
 from node_a.domain.keys import KeyRing
 from node_a.domain.money import Money
-from node_a.domain.node import Node, NodeCode, NodeState, RealityInbound, ShadowsocksInbound
+from node_a.domain.node import Node, NodeCode, NodeState, OutlineInbound, RealityInbound, ShadowsocksInbound
 from node_a.domain.payment import Outcome, OutcomeStatus, Payment, PaymentId, Shop
 from node_a.domain.plan import Plan
-from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
+from shared.inbounds import OUTLINE_METHOD, SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
 
 NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
@@ -28,6 +28,8 @@ ANNA: Final = Customer(CustomerId(7_000_000_001), Language.RUSSIAN)
 RING: Final = KeyRing(
     {1: b"an obviously fake secret for tests, number one", 2: b"another obviously fake one, number two"}
 )
+# Where a node has one.
+OUTLINE: Final = OutlineInbound(8388, OUTLINE_METHOD)
 
 
 class Ids:

@@ -68,6 +68,7 @@ def new_keys_work(view: SubscriptionView, language: Language) -> Letter:
             plain(words.gettext("They have replaced the old ones, and the old link shows nothing any more.")),
             _link(view, words),
             plain(_into_the_app(words)),
+            plain(words.gettext("The key for Outline is a new one, too: take it from /my.") if view.outline else ""),
             # It goes to everybody whom a new secret has moved, too.
             plain(
                 words.gettext("If you did not ask for this: sometimes we replace keys ourselves, to keep them safe.")

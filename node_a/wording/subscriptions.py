@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from node_a.application.overview import LabelledKey, SubscriptionView
+from node_a.application.overview import SubscriptionView
 from node_a.application.ports import AppButton, Button, CopyButton, Letter
 from node_a.domain.customer import Language
 from node_a.domain.subscription import SubscriptionState
@@ -14,6 +14,8 @@ from node_a.wording.words import Words
 
 # Telegram takes 4096 characters; what is not keys needs about a thousand.
 _ROOM_FOR_KEYS: Final = 2800
+# Of it, for those that stand in no link.
+_ROOM_FOR_OUTLINE: Final = 800
 _LONGEST_COPIED: Final = 256
 
 
@@ -109,11 +111,17 @@ def _keys(view: SubscriptionView, words: Words) -> list[str]:
     """The link, the keys that fit, and what is still missing; a paragraph each."""
     if not view.keys:
         return [plain(words.gettext("Your keys are being prepared. They will come to this chat by themselves."))]
-    shown = _fitting(view.keys)
+    outline = _fitting([(one.label, one.link) for one in view.outline], _ROOM_FOR_OUTLINE)
+    room = _ROOM_FOR_KEYS - sum(map(_needs, outline))
+    shown = _fitting([(one.label, one.key.link) for one in view.keys], room)
     link = lines(plain(words.gettext("Subscription link, it holds all your keys:")), code(view.link))
     parts = [link, plain(words.gettext("Single keys, a tap copies one:"))]
-    parts += [lines(plain(labelled.label), code(labelled.key.link)) for labelled in shown]
+    parts += _as_lines(shown)
     parts.append(plain(_rest(len(view.keys) - len(shown), view.preparing, words)))
+    if outline:
+        parts.append(plain(words.gettext("For the app Outline, which takes no other keys:")))
+        parts += _as_lines(outline)
+        parts.append(plain(_rest_for_outline(len(view.outline) - len(outline), words)))
     whoever = words.gettext("Keep the link and the keys to yourself: whoever has them uses your subscription.")
     return [*filter(None, parts), plain(whoever)]
 
@@ -129,13 +137,36 @@ def _rest(hidden: int, preparing: int, words: Words) -> str:
     return lines(in_link if hidden else "", coming if preparing else "")
 
 
-def _fitting(keys: Sequence[LabelledKey]) -> Sequence[LabelledKey]:
-    room = _ROOM_FOR_KEYS
-    for count, labelled in enumerate(keys):
-        room -= length(labelled.label) + length(labelled.key.link) + 3
+def _rest_for_outline(hidden: int, words: Words) -> str:
+    if not hidden:
+        return ""
+    return words.ngettext(
+        "%(number)s more key for Outline is in “My subscription”.",
+        "%(number)s more keys for Outline are in “My subscription”.",
+        hidden,
+    )
+
+
+# A label and a link.
+_Shown = tuple[str, str]
+
+
+def _fitting(keys: Sequence[_Shown], room: int) -> Sequence[_Shown]:
+    for count, key in enumerate(keys):
+        room -= _needs(key)
         if room < 0:
             return keys[:count]
     return keys
+
+
+def _needs(key: _Shown) -> int:
+    """With what stands between it and the next."""
+    label, link = key
+    return length(label) + length(link) + 3
+
+
+def _as_lines(keys: Sequence[_Shown]) -> list[str]:
+    return [lines(plain(label), code(link)) for label, link in keys]
 
 
 def _buttons(view: SubscriptionView, words: Words) -> tuple[Button, ...]:

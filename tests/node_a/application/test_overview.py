@@ -9,11 +9,12 @@ import pytest
 from node_a.application.overview import PaymentStage
 from node_a.domain.customer import CustomerId, Language, Standing
 from node_a.domain.errors import NodeUnavailable, UnknownPayment, UnknownSubscription
+from node_a.domain.keys import outline_link
 from node_a.domain.money import Money
 from node_a.domain.node import NodeState, Protocol
 from node_a.domain.payment import Payment, PaymentId
 from node_a.domain.subscription import SubscriptionId, SubscriptionState
-from tests.builders import ANNA, DAY, MONTH, NOW, RING, a_node, a_payment
+from tests.builders import ANNA, DAY, MONTH, NOW, OUTLINE, RING, a_node, a_payment
 from tests.fakes.shop import ShopUnderTest
 
 RUSSIAN = Language.RUSSIAN
@@ -39,6 +40,50 @@ def test_a_customer_sees_state_keys_and_link_in_the_own_language(shop: ShopUnder
     assert [labelled.label for labelled in view.keys] == ["Germany de1 · VLESS", "Germany de1 · Shadowsocks"]
     assert view.preparing == 0
     assert view.link == f"https://shop.example.org/sub/{RING.link_token(shop.subscription())}"
+
+
+def test_a_key_for_outline_is_offered_of_the_node_that_has_an_inbound_for_it_and_of_no_other(database_url: str) -> None:
+    nodes = [a_node("de1"), a_node("de2", outline=OUTLINE)]
+    shop = ShopUnderTest(database_url, nodes=nodes)
+    try:
+        shop.buys_and_gets()
+        view = shop.show_subscription(ANNA.id, Language.ENGLISH)
+        assert view is not None
+        password = RING.outline_password(shop.subscription(), nodes[1].code)
+    finally:
+        shop.close()
+
+    assert [one.label for one in view.outline] == ["Germany de2 · Outline"]
+    assert [one.link for one in view.outline] == [outline_link(nodes[1], OUTLINE, password, "Germany de2 · Outline")]
+    assert len(view.keys) == 4
+    assert view.outline[0].link not in {labelled.key.link for labelled in view.keys}
+    assert password not in repr(view)
+
+
+def test_a_key_for_outline_comes_and_goes_with_the_vless_key(shop: ShopUnderTest) -> None:
+    shop.domain_nodes[0] = a_node(outline=OUTLINE)
+    shop.node.fails_with = {Protocol.VLESS: NodeUnavailable("down")}
+    shop.buys_and_gets()
+    assert offered_for_outline(shop) == []
+
+    shop.node.fails_with = {}
+    shop.passes(timedelta(minutes=2))
+    shop.works()
+    [first] = offered_for_outline(shop)
+
+    shop.rotate_keys(ANNA.id, 0)
+    assert offered_for_outline(shop) == []
+    shop.works()
+    [second] = offered_for_outline(shop)
+    assert first != second
+
+    shop.passes(31 * DAY)
+    assert offered_for_outline(shop) == []
+
+
+def offered_for_outline(shop: ShopUnderTest) -> list[str]:
+    view = shop.show_subscription(ANNA.id, RUSSIAN)
+    return [one.link for one in view.outline] if view else []
 
 
 def test_a_retired_node_leaves_the_link_at_once_and_nobody_waits_for_it(shop: ShopUnderTest) -> None:

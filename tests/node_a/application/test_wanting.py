@@ -12,7 +12,7 @@ from node_a.domain.access import AccessId
 from node_a.domain.grant import GrantId
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import Subscription, SubscriptionId
-from tests.builders import ANNA, DAY, MONTH, NOW, RING, YEAR, a_node
+from tests.builders import ANNA, DAY, MONTH, NOW, OUTLINE, RING, YEAR, a_node
 
 EMPTY = Subscription(SubscriptionId(UUID(int=1)), ANNA.id, secret_number=1)
 MONTHLY = EMPTY.granted(GrantId(UUID(int=2)), "payment:2", MONTH, NOW)
@@ -81,3 +81,17 @@ def test_each_access_has_a_key_of_its_own(other: AccessRecord) -> None:
     assert WANTED(MONTHLY.rotated(), RECORD, NOW).credential != first.credential
     later = WANTED(MONTHLY, RECORD, NOW + timedelta(days=1))
     assert later.credential == first.credential
+
+
+def test_a_key_for_outline_is_wanted_with_the_vless_key_of_a_node_that_has_an_inbound_for_it() -> None:
+    wanted = Wanting(RING, [a_node("fi1"), a_node("de1", outline=OUTLINE)])
+    through_shadowsocks = replace(RECORD, id=replace(RECORD.id, protocol=Protocol.SHADOWSOCKS))
+    elsewhere = replace(RECORD, id=replace(RECORD.id, node=NodeCode("fi1")))
+    nowhere = replace(RECORD, id=replace(RECORD.id, node=NodeCode("nl1")))
+
+    password = wanted(MONTHLY, RECORD, NOW).outline_password
+
+    assert password == RING.outline_password(MONTHLY, NodeCode("de1"))
+    assert wanted(MONTHLY.rotated(), RECORD, NOW).outline_password not in {None, password}
+    for without in (through_shadowsocks, elsewhere, nowhere):
+        assert wanted(MONTHLY, without, NOW).outline_password is None

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node_a.domain.access import AccessId, WantedAccess, user_name
+from node_a.domain.access import AccessId, HeldAccess, WantedAccess, user_name
 from node_a.domain.customer import CustomerId
-from node_a.domain.keys import KeyRing, key_link, subscription_named_by
+from node_a.domain.keys import KeyRing, key_link, outline_link, subscription_named_by
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import Subscription, SubscriptionId
-from tests.builders import ANNA, NOW, RING, a_node
+from tests.builders import ANNA, NOW, OUTLINE, RING, a_node
 
 SUBSCRIPTION = Subscription(SubscriptionId(UUID("1b4e28ba-2fa1-41d2-883f-0016d3cca427")), ANNA.id, secret_number=1)
 DE1 = NodeCode("de1")
@@ -24,6 +24,7 @@ def test_the_derivation_never_changes() -> None:
     """Fixed values: if these change, every customer's key dies."""
     assert RING.credential(SUBSCRIPTION, DE1, Protocol.VLESS) == "00bd40ae-31bb-44af-9193-910c0fc007aa"
     assert RING.credential(SUBSCRIPTION, DE1, Protocol.SHADOWSOCKS) == "mHOgDau2qR2tH5j8el1RZQ=="
+    assert RING.outline_password(SUBSCRIPTION, DE1) == "bIE_7kdoBzBvi1XWBXu7Ww"
     assert RING.link_token(SUBSCRIPTION) == "G04oui-hQdKIPwAW08ykJ0Dix5ciKEmlPSBRJfbmWtI"
     assert RING.check_value(1) == "f09344a727832a9c"
     assert [hash[:16] for hash in RING.trial_hashes(ANNA.id)] == ["e0235c3551305e16", "f27828da10e273cc"]
@@ -54,7 +55,7 @@ def test_every_part_of_the_question_changes_every_key() -> None:
         for one in variants
         for node in (DE1, NodeCode("fi1"))
         for protocol in Protocol
-    ]
+    ] + [RING.outline_password(one, node) for one in variants for node in (DE1, NodeCode("fi1"))]
     tokens = [RING.link_token(one) for one in variants]
 
     assert len(set(keys)) == len(keys)
@@ -118,12 +119,38 @@ def test_a_shadowsocks_link_carries_the_server_key_and_the_users_key_unharmed() 
     assert (parts.hostname, parts.port) == ("2001:db8::1", 443)
 
 
+@pytest.mark.parametrize(("host", "shown"), [("de1.example.org",) * 2, ("2001:db8::1", "[2001:db8::1]")])
+def test_an_outline_link_is_what_its_client_reads(host: str, shown: str) -> None:
+    password = RING.outline_password(SUBSCRIPTION, DE1)
+    link = outline_link(a_node(host=host), OUTLINE, password, "Германия 1 · Outline")
+
+    user, _, rest = link.removeprefix("ss://").partition("@")
+    # Some readers know base64url, some the standard one, some no padding: for this text all of them are the same.
+    assert base64.b64decode(user, validate=True) == base64.urlsafe_b64decode(user)
+    assert base64.b64decode(user).decode() == f"chacha20-ietf-poly1305:{password}"
+    address, _, label = rest.partition("#")
+    assert address == f"{shown}:8388"
+    assert unquote(label) == "Германия 1 · Outline"
+
+
+@given(st.uuids())
+def test_an_outline_link_reads_the_same_in_every_base64(id: UUID) -> None:
+    password = RING.outline_password(replace(SUBSCRIPTION, id=SubscriptionId(id)), DE1)
+    user = outline_link(a_node(), OUTLINE, password, "").removeprefix("ss://").partition("@")[0]
+
+    assert user.isalnum()
+    assert len(user) % 4 == 0
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_no_secret_shows_in_a_representation(number: int) -> None:
-    wanted = WantedAccess(AccessId(SUBSCRIPTION.id, DE1, Protocol.VLESS), 1, True, NOW, None, "the credential")
+    id = AccessId(SUBSCRIPTION.id, DE1, Protocol.VLESS)
+    wanted = WantedAccess(id, 1, True, NOW, None, "the credential", outline_password="the password")
+    held = HeldAccess("q_1", "the credential", None, None, 0, outline_password="the password")
 
     assert RING.secrets[number].decode() not in repr(RING)
-    assert "the credential" not in repr(wanted)
+    assert "the credential" not in repr(wanted) + repr(held)
+    assert "the password" not in repr(wanted) + repr(held)
 
 
 def test_a_user_name_is_of_the_set_that_is_safe_everywhere() -> None:

@@ -21,11 +21,11 @@ from node_a.domain.errors import ProviderUnavailable
 from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import SubscriptionState
 from sandbox.telegram.init_data import THEMES
-from tests.node_a.web.shop import TRIAL, FakeShop, a_case, a_limited_subscription, a_subscription, init_data
+from tests.node_a.web.shop import OUTLINE, TRIAL, FakeShop, a_case, a_limited_subscription, a_subscription, init_data
 from tests.serving import served
 
 _OF_TRAFFIC = ("active", "suspended", "grace", "unlimited")
-_SCREENS = ("new", "active-many", "ended", "offline", "provider", "outside", *PaymentStage)
+_SCREENS = ("new", "active-many", "outline", "ended", "offline", "provider", "outside", *PaymentStage)
 _OF_TRIALS = ("trial", "trial-preparing", "trial-ready", "trial-refused", "trial-again")
 _OF_RECEIPTS = ("receipt", "receipt-known", "receipt-wrong", "receipt-trial")
 _OF_STANDING = ("banned", "being-erased")
@@ -46,6 +46,8 @@ def _shop(screen: str) -> FakeShop:
         shop.subscription = a_limited_subscription(SubscriptionState(screen))
     elif screen == "unlimited":
         shop.subscription = a_subscription()
+    elif screen == "outline":
+        shop.subscription = a_subscription(outline=[OUTLINE])
     elif screen == "active-many":
         shop.subscription = a_subscription(days=1, preparing=2)
     elif screen == "ended":

@@ -16,7 +16,7 @@ from node_a.application.overview import PaymentStage, SubscriptionView, TrafficV
 from node_a.domain.customer import Language
 from node_a.domain.errors import ProviderUnavailable
 from node_a.domain.subscription import SubscriptionState
-from tests.node_a.web.shop import LINK_TOKEN, NOW, PLANS, FakeShop, a_subscription
+from tests.node_a.web.shop import LINK_TOKEN, NOW, OUTLINE, PLANS, FakeShop, a_subscription
 from tests.serving import served
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari"
@@ -49,6 +49,7 @@ def states(language: Language) -> dict[str, SubscriptionView]:
     return {
         "active": replace(active, traffic=TrafficView(used=34_600_000_000, limit=100 * GIGABYTE, until=anew)),
         "unlimited": replace(active, plan=PLANS["year"]),
+        "outline": replace(active, outline=a_subscription(outline=[OUTLINE, OUTLINE.replace("de1", "de2")]).outline),
         "preparing": replace(active, keys=[], preparing=2),
         "suspended": replace(active, state=SubscriptionState.SUSPENDED, keys=[], traffic=used_up),
         "grace": replace(over, state=SubscriptionState.GRACE),

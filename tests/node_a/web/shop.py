@@ -14,7 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from node_a.application.diagnosis import CaseFacts, Diagnosis, KeyFacts, diagnose
-from node_a.application.overview import LabelledKey, PaymentStage, PaymentView, SubscriptionView, TrafficView
+from node_a.application.overview import (
+    LabelledKey,
+    OutlineKey,
+    PaymentStage,
+    PaymentView,
+    SubscriptionView,
+    TrafficView,
+)
 from node_a.application.repair import Repaired
 from node_a.application.rotation import RotationOffer
 from node_a.application.statistics import NodeTroubles
@@ -45,6 +52,7 @@ PROVIDER_ADDRESS = "185.71.76.5"
 LINK_TOKEN = "Zm9yIHRlc3RzIG9ubHkgYW5kIG5vdCBhIHNlY3JldCA"
 VLESS = "vless://00000000-0000-4000-8000-000000000001@de1.test:2053?security=reality#DE"
 SHADOWSOCKS = "ss://2022-blake3-aes-128-gcm:c2VydmVy%3AdXNlcg@de1.test:443#DE"
+OUTLINE = "ss://Y2hhY2hhMjAtaWV0Zi1wb2x5MTMwNTpub3QtYS1yZWFsLXBhc3N3b3Jk@de1.test:8388#DE"
 PLANS = {
     plan.code: plan
     for plan in (
@@ -77,7 +85,7 @@ def tma(id: int = ANNA, language: str | None = "en", at: datetime = NOW) -> dict
 
 
 def a_subscription(
-    *, days: int = 12, preparing: int = 0, keys: Iterable[str] = (VLESS, SHADOWSOCKS)
+    *, days: int = 12, preparing: int = 0, keys: Iterable[str] = (VLESS, SHADOWSOCKS), outline: Iterable[str] = ()
 ) -> SubscriptionView:
     active = days > 0
     labels = {"vless": "🇩🇪 Германия 1 · VLESS", "ss": "🇩🇪 Германия 1 · Shadowsocks"}
@@ -98,6 +106,7 @@ def a_subscription(
         preparing=preparing,
         traffic=TrafficView(used=1_500_000_000, limit=None, until=NOW + timedelta(days=days)) if active else None,
         link=f"http://shop.test/sub/{LINK_TOKEN}",
+        outline=[OutlineKey("🇩🇪 Германия 1 · Outline", link) for link in outline],
     )
 
 

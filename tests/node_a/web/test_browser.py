@@ -17,7 +17,7 @@ from node_a.domain.errors import ProviderUnavailable
 from sandbox.telegram.init_data import THEMES
 from tests.chromium import IN_CHROMIUM, chromium
 from tests.node_a.web.preview import launch
-from tests.node_a.web.shop import LINK_TOKEN, VLESS, FakeShop, a_subscription
+from tests.node_a.web.shop import LINK_TOKEN, OUTLINE, VLESS, FakeShop, a_subscription
 from tests.serving import served
 
 pytestmark = IN_CHROMIUM
@@ -93,11 +93,12 @@ def test_a_customer_buys_and_sees_the_truth_until_the_keys_are_there(
 
 
 def test_keys_and_link_are_copied_with_a_word_about_it(shop: FakeShop, page: Page, complaints: Complaints) -> None:
-    shop.subscription = a_subscription()
+    shop.subscription = a_subscription(outline=[OUTLINE])
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     with served(shop.app(**no_script())) as base:
         page.goto(launch(base, "en", "light"))
-        for button, text in (("copy-subscription-link", f"http://shop.test/sub/{LINK_TOKEN}"), ("copy-key", VLESS)):
+        link = f"http://shop.test/sub/{LINK_TOKEN}"
+        for button, text in (("copy-subscription-link", link), ("copy-key", VLESS), ("copy-outline-key", OUTLINE)):
             page.get_by_test_id(button).first.click()
             expect(page.get_by_role("status")).to_have_text("Copied")
             expect(page.get_by_test_id(button).first).to_have_class(re.compile("copied"))

@@ -152,6 +152,22 @@ def test_the_link_is_copied_with_one_tap(browser: Browser) -> None:
     assert tab.complaints == []
 
 
+def test_a_key_for_outline_is_there_without_scripts_and_copied_with_one_tap(tab: Tab, browser: Browser) -> None:
+    view = STATES["outline"]
+    with opened(tab, FakeShop(subscription=view)):
+        tab.page.get_by_test_id("outline").locator("summary").click()
+        keys = tab.page.get_by_test_id("outline-key")
+        assert keys.all_text_contents() == [one.link for one in view.outline]
+        expect(keys.last).to_be_visible()
+    with a_tab(browser) as scripted, opened(scripted, FakeShop(subscription=view)):
+        scripted.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        scripted.page.get_by_test_id("outline").locator("summary").click()
+        scripted.page.get_by_test_id("copy-outline-key").last.click()
+        expect(scripted.page.get_by_role("status")).to_have_text("Copied")
+        assert scripted.page.evaluate("navigator.clipboard.readText()") == view.outline[-1].link
+    assert tab.complaints + scripted.complaints == []
+
+
 def test_without_the_clipboard_the_link_is_selected(browser: Browser) -> None:
     with a_tab(browser) as tab:
         tab.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")

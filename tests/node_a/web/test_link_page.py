@@ -105,6 +105,17 @@ def test_what_can_be_done_fits_the_state(state: str, adding: bool, renewing: boo
     assert ("<form" in page) is renewing
 
 
+def test_a_key_for_outline_is_offered_where_there_is_one_and_otherwise_the_app_is_said_not_to_fit() -> None:
+    with_it, without = opened(a_shop(STATES["outline"])), opened(a_shop())
+
+    for one in STATES["outline"].outline:
+        assert one.link in with_it
+    assert "Outline takes neither the link nor the keys in it, only its own key" in with_it
+    assert "Outline does not work" not in with_it
+    assert "Outline does not work: it does not know Shadowsocks-2022 and VLESS." in without
+    assert "ss://" not in without
+
+
 def test_whoever_has_to_renew_finds_that_before_everything_else() -> None:
     ended, active = opened(a_shop(STATES["grace"])), opened(a_shop())
 

@@ -22,7 +22,7 @@ from node_a.web.pages import Pages
 from node_a.web.static_files import asset_urls
 from tests.node_a.web.link_formats.profiles import NODES, SUBSCRIPTION, keys_of
 from tests.node_a.web.link_formats.test_choice import CHROME
-from tests.node_a.web.shop import LINK_TOKEN, NOW, FakeShop, a_subscription
+from tests.node_a.web.shop import LINK_TOKEN, NOW, OUTLINE, FakeShop, a_subscription
 
 LINK = f"/sub/{LINK_TOKEN}"
 BROWSER = {"User-Agent": CHROME, "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -49,6 +49,14 @@ def get(view: SubscriptionView, query: str = "", headers: dict[str, str] | None 
 
 def in_plain(value: str) -> str:
     return base64.b64decode(value.removeprefix("base64:")).decode()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_for_outline_is_in_no_form_for_other_apps(form: str) -> None:
+    without, query = a_view(), f"?format={form}"
+    with_it = replace(without, outline=a_subscription(outline=[OUTLINE]).outline)
+
+    assert get(with_it, query).data == get(without, query).data
 
 
 # ── which form ──

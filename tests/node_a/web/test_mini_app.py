@@ -21,6 +21,7 @@ from tests.node_a.web.shop import (
     ANNA,
     LINK_TOKEN,
     NOW,
+    OUTLINE,
     PLANS,
     SHADOWSOCKS,
     TRIAL,
@@ -98,6 +99,17 @@ def test_home_with_a_subscription_shows_its_days_keys_and_link() -> None:
     assert "Готовим ещё 2 ключа" in home
     assert 'data-testid="plan-month"' in home
     assert 'data-poll-path="/app/home"' in home  # "will appear by themselves" is a promise
+
+
+def test_a_key_for_outline_is_shown_apart_where_there_is_one() -> None:
+    shop = FakeShop(subscription=a_subscription(outline=[OUTLINE]))
+    home = shop.client().get("/app/home", headers=tma(language="ru")).text
+
+    apart = home[home.index('data-testid="outline"') :]
+    assert "Для приложения Outline" in apart
+    assert f'data-testid="outline-key" data-link="{OUTLINE}"' in apart
+    assert home.count('data-testid="copy-key"') == 2
+    assert "Outline" not in FakeShop(subscription=a_subscription()).client().get("/app/home", headers=tma()).text
 
 
 def test_home_leads_back_to_a_payment_that_can_still_be_paid() -> None:

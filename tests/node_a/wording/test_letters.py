@@ -17,11 +17,15 @@ from node_a.wording.qr import qr_picture
 from node_a.wording.wording import Wording
 from tests.builders import MONTH, NOW, TRIAL, YEAR, a_node, a_payment
 from tests.node_a.wording.reading import assert_telegram_takes, copied, text
-from tests.node_a.wording.views import LINK, a_key, a_refund, a_server, a_view
+from tests.node_a.wording.views import LINK, a_key, a_refund, a_server, a_view, an_outline_key
 
 RU, EN = Language.RUSSIAN, Language.ENGLISH
 WORDING = Wording("Q<ent> & Co", "@qent_support")
 NOT_SEEN = replace(a_server(), observation=None, seen_ago=None)
+
+A_CROWD = a_view(
+    keys=[a_key(n) for n in range(40)], outline=[an_outline_key(n) for n in range(40)], preparing=11, link=LINK * 2
+)
 
 LETTERS: dict[str, Callable[[Language], list[Letter]]] = {
     "payment received": lambda language: [WORDING.compose(PaymentReceived(a_payment()), language)],
@@ -29,6 +33,13 @@ LETTERS: dict[str, Callable[[Language], list[Letter]]] = {
     "keys ready": lambda language: [WORDING.compose(KeysReady(a_view(preparing=2)), language)],
     "many keys": lambda language: [
         WORDING.compose(KeysReady(a_view(keys=[a_key(n) for n in range(40)], preparing=3)), language)
+    ],
+    "keys and one for Outline": lambda language: [
+        WORDING.compose(KeysReady(a_view(outline=[an_outline_key()])), language)
+    ],
+    "many keys, many for Outline": lambda language: [
+        WORDING.compose(KeysReady(A_CROWD), language),
+        *WORDING.subscription(replace(A_CROWD, plan=YEAR), language),
     ],
     "ends soon": lambda language: [WORDING.compose(EndsSoon(NOW, 3), language)],
     "ended": lambda language: [WORDING.compose(Ended(NOW), language)],
@@ -92,6 +103,25 @@ def test_keys_and_link_are_one_tap_away() -> None:
     assert copied(letter) == [LINK, a_key(1).key.link, a_key(2).key.link, LINK]
     assert isinstance(letter.buttons[-1], AppButton)
     assert "Действует до 22 декабря 2026, 15:00 МСК (осталось 30 дней)." in text(letter)
+
+
+def test_a_key_for_outline_stands_apart_with_a_word_on_the_app() -> None:
+    letter = WORDING.compose(KeysReady(a_view(outline=[an_outline_key()])), RU)
+
+    assert copied(letter) == [LINK, a_key().key.link, an_outline_key().link, LINK]
+    said = text(letter)
+    assert said.index(a_key().key.link) < said.index("Для приложения Outline") < said.index(an_outline_key().link)
+    assert "Outline" not in text(WORDING.compose(KeysReady(a_view()), RU))
+
+
+def test_keys_for_outline_are_not_crowded_out_and_the_rest_of_them_is_said_to_be_in_the_app() -> None:
+    letter = WORDING.compose(KeysReady(A_CROWD), RU)
+
+    links = copied(letter)
+    shown = [one.link in links for one in A_CROWD.outline].count(True)
+    assert 2 <= shown < 40
+    assert f"Ещё {40 - shown} ключей для Outline — в разделе «Моя подписка»." in text(letter)
+    assert [one.key.link in links for one in A_CROWD.keys].count(True) >= 4
 
 
 def test_keys_that_do_not_fit_are_said_to_be_in_the_link() -> None:

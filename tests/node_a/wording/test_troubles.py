@@ -20,7 +20,7 @@ from node_a.wording.wording import Wording
 from tests.builders import DAY, NOW, a_node
 from tests.node_a.application.test_diagnosis import a_case, keys, troubles_with
 from tests.node_a.wording.reading import assert_telegram_takes, copied, text
-from tests.node_a.wording.views import LINK, a_view
+from tests.node_a.wording.views import LINK, a_view, an_outline_key
 
 RU, EN = Language.RUSSIAN, Language.ENGLISH
 WORDING = Wording("Q<ent> & Co", "@qent_support")
@@ -42,6 +42,9 @@ LETTERS: dict[str, Callable[[Language], Letter]] = {
     "question": lambda language: WORDING.ask_before_new_keys(10**9, language),
     "begun": lambda language: WORDING.new_keys_begun(a_view(keys=[]), language),
     "new keys work": lambda language: WORDING.compose(NewKeys(a_view()), language),
+    "new keys work, for Outline too": lambda language: WORDING.compose(
+        NewKeys(a_view(outline=[an_outline_key()])), language
+    ),
     "kept": WORDING.keys_kept,
     "too old": WORDING.question_about_keys_too_old,
     "too many": WORDING.too_many_new_keys,
@@ -144,3 +147,10 @@ def test_whoever_did_not_ask_for_new_keys_reads_why_there_are_some() -> None:
 def test_the_new_link_can_be_copied_at_once() -> None:
     for letter in (WORDING.new_keys_begun(a_view(keys=[]), RU), WORDING.compose(NewKeys(a_view()), RU)):
         assert copied(letter) == [LINK, LINK]
+
+
+def test_whoever_has_a_key_for_outline_hears_that_it_is_a_new_one_too() -> None:
+    told = "Ключ для Outline тоже новый: возьмите его в /my."
+
+    assert told in text(WORDING.compose(NewKeys(a_view(outline=[an_outline_key()])), RU))
+    assert told not in text(WORDING.compose(NewKeys(a_view()), RU))

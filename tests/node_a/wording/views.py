@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from node_a.application.overview import LabelledKey, SubscriptionView, TrafficView
+from node_a.application.overview import LabelledKey, OutlineKey, SubscriptionView, TrafficView
 from node_a.application.statistics import ServerView
-from node_a.domain.keys import Key, key_link
+from node_a.domain.keys import Key, key_link, outline_link
 from node_a.domain.money import Money
 from node_a.domain.node import NodeObservation, Protocol
 from node_a.domain.refund import Refund, RefundId, RefundState
 from node_a.domain.subscription import SubscriptionId, SubscriptionState
-from tests.builders import DAY, MONTH, NOW, a_node, a_payment
+from tests.builders import DAY, MONTH, NOW, OUTLINE, a_node, a_payment
 
 LINK = "https://shop.example.org/sub/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -22,6 +22,12 @@ def a_key(number: int = 1) -> LabelledKey:
     label = f"🇩🇪 Германия & Ко <{number}> · VLESS"
     link = key_link(node, Protocol.VLESS, "11111111-2222-4333-8444-555555555555", label)
     return LabelledKey(label, Key(node.code, Protocol.VLESS, link), node, "11111111-2222-4333-8444-555555555555")
+
+
+def an_outline_key(number: int = 1) -> OutlineKey:
+    node = a_node(f"de{number}")
+    label = f"🇩🇪 Германия & Ко <{number}> · Outline"
+    return OutlineKey(label, outline_link(node, OUTLINE, "fake-outline-password-", label))
 
 
 def a_view(**changes: Any) -> SubscriptionView:

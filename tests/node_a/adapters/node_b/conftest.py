@@ -16,6 +16,7 @@ from node_a.domain.node import NodeCode, Protocol
 from node_a.domain.subscription import SubscriptionId
 from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app as create_marzban
+from sandbox.marzban.inbounds import with_outline
 from sandbox.node import create_app as create_node
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
@@ -94,14 +95,25 @@ class Time:
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+def outline_port() -> int | None:
+    """Of the panel's inbound for Outline's client; for the tests about it to change."""
+    return None
+
+
+@pytest.fixture
+async def site(outline_port: int | None) -> AsyncIterator[Site]:
     time, troubles, store = Time(), NodeTroubles(), Store(None)
 
     def clock() -> float:
         return (time.now + time.node_ahead).timestamp()
 
     marzban = create_marzban(
-        username="admin", password="fake-panel-password", store=store, troubles=troubles, clock=clock
+        username="admin",
+        password="fake-panel-password",
+        store=store,
+        troubles=troubles,
+        clock=clock,
+        inbounds=with_outline(outline_port),
     )
     agent = create_agent(token="fake-agent-token", store=store, troubles=troubles, clock=clock)
     async with (
