@@ -1,14 +1,16 @@
 """What Node A says to the agent on a node, and what it answers. JSON over HTTPS, `Authorization: Bearer TOKEN`.
 
     PUT    /v1/users/{name}               UserState → 200 UserReport   absolute facts; safe to repeat
-                                          400 Problem  not a UserState, or a name outside NAME_PATTERN
+                                          400 Problem  not a UserState, a name outside NAME_PATTERN, or another's key
                                           409 Problem  `revision` is older than the one the agent holds
     DELETE /v1/users/{name}?revision=N    204, also for an absent user; 409 as above. The revision is remembered, so
                                           that a PUT that was overtaken cannot bring the user back
     GET    /v1/users?after=NAME&limit=N   200 UserPage, ordered by name; N from 1 to 1000, 100 if not given
     GET    /v1/status                     200 AgentStatus
-    GET    /healthz                       200 `{"status": "ok"}`, without a token
+    GET    /healthz                       200 `{"status": "ok"}`, without a token; 503 Problem while its Xray is down
+    GET    /metrics                       200 for Prometheus
     any    with a wrong or missing token  401 Problem
+    any    503 Problem: nothing was changed, or it is not known; the same call may succeed later
 
 Through Node B's proxy all paths stand behind `/agent`.
 """
@@ -25,6 +27,8 @@ from shared.inbounds import SHADOWSOCKS_KEY_BYTES
 NAME_PATTERN: Final = r"^[a-z0-9_]{3,32}$"
 # Seconds since the epoch that still fall before the year 9999.
 LATEST_SECOND: Final = 253_370_764_800
+# What a database's integer holds.
+LARGEST: Final = 2**63 - 1
 
 
 def _standard_base64_key(value: str) -> str:
@@ -56,8 +60,8 @@ class UserState(_Request):
 
     key: ShadowsocksKey
     expires_at: int = Field(gt=0, lt=LATEST_SECOND)
-    traffic_limit: int = Field(ge=0)
-    revision: int = Field(ge=1)
+    traffic_limit: int = Field(ge=0, le=LARGEST)
+    revision: int = Field(ge=1, le=LARGEST)
 
 
 class UserReport(_Reply):
@@ -81,11 +85,12 @@ class UserPage(_Reply):
 
 
 class XrayStatus(_Reply):
-    """The agent's own Xray. `started_at`: seconds since the epoch, null while it is down."""
+    """The agent's own Xray. `started_at`: seconds since the epoch, null while it is down; `problem`: why it is down."""
 
     running: bool
     version: str
     started_at: int | None
+    problem: str | None = None
 
 
 class HostStatus(_Reply):
@@ -112,7 +117,7 @@ class AgentStatus(_Reply):
 
 
 class Problem(_Reply):
-    """Every 4xx: a short code for programs, a sentence for people; `revision` with 409: the one held."""
+    """Every 4xx and 503: a short code for programs, a sentence for people; `revision` with 409: the one held."""
 
     error: str
     detail: str
