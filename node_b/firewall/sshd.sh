@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Where sshd listens, one port a line. Sourced; changes nothing.
+
+# Where it listens, and where it will after its next start.
+ssh_ports() {
+  {
+    listening_ssh_ports
+    if command -v sshd >/dev/null; then
+      { sshd -T 2>/dev/null || true; } | sed --quiet --regexp-extended 's/^(port |listenaddress .*:)([0-9]+)$/\2/p'
+    fi
+  } | sort --numeric-sort --unique
+}
+
+# By itself or, before anybody connects, through systemd; and where this very connection came in.
+listening_ssh_ports() {
+  {
+    ss --no-header --listening --tcp --numeric --processes | awk '/"sshd"/ { print $4 }' | sed 's/.*://'
+    if [[ -d /run/systemd/system ]]; then
+      { systemctl show --property=Listen ssh.socket sshd.socket 2>/dev/null || true; } |
+        sed --quiet --regexp-extended 's/.*[:=]([0-9]+) \(Stream\)$/\1/p'
+    fi
+    [[ ! ${SSH_CONNECTION:-} ]] || echo "${SSH_CONNECTION##* }"
+  } | sort --numeric-sort --unique
+}
