@@ -19,7 +19,7 @@ COMMANDS = {
     "worker": "settle payments, provide keys, deliver messages",
     "all": "the three of them as children of one process",
     "migrate": "bring the database to this release's shape",
-    "check": "say what is wrong with the settings, the plans and the database",
+    "check": "say what is wrong with the settings, the plans and the database, and which ways to Telegram work",
     "reconcile": "compare the provider's lists of payments and refunds with our grants, and put right what is missing",
     "rotate-secret": "give everybody keys from the newest of KEY_SECRETS, so that the older ones can be removed",
     "migration": "for maintainers: write the migration NAME, from what changed in tables.py",
@@ -107,7 +107,18 @@ def _say_all_is_well(application: Application) -> int:
     print("Settings, plans and database are in order.")
     for number in application.idle_secrets():
         print(f"No keys are made from KEY_SECRETS__{number} any more: it may be removed.")
+    _say_how_telegram_is_reached(application)
     return 0
+
+
+def _say_how_telegram_is_reached(application: Application) -> None:
+    """No part of the verdict: Telegram and a proxy come back by themselves, and settings do not."""
+    seen = application.telegram_routes()
+    print("Telegram:")
+    for route, sight in seen:
+        print(f"  {route.name}: {sight.says}")
+    if not any(sight.works for _, sight in seen):
+        print("  None works: until one does, the bot neither hears nor speaks. See TELEGRAM_ROUTES in .env.example.")
 
 
 def _rotate_secret(application: Application, batch: int) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from random import random
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
@@ -82,7 +83,14 @@ from node_a.worker.desks import desks
 from node_a.worker.providing import UPKEEP_BUDGET
 from node_a.worker.worker import Worker
 from shared.environment import ConfigurationProblems
-from shared.inbounds import OUTLINE_METHOD, SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, VLESS_FLOW, VLESS_PORT
+from shared.inbounds import (
+    OUTLINE_METHOD,
+    SHADOWSOCKS_METHOD,
+    SHADOWSOCKS_PORT,
+    TELEGRAM_PREFIX,
+    VLESS_FLOW,
+    VLESS_PORT,
+)
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -90,6 +98,8 @@ if TYPE_CHECKING:
 
     from node_a.adapters.node_b import PublicAddress
     from node_a.adapters.telegram.messenger import TelegramMessenger
+    from node_a.adapters.telegram.probing import Sight
+    from node_a.adapters.telegram.routes import Route
     from node_a.bot import Operations
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -487,6 +497,13 @@ class Application:
         if problems:
             raise ConfigurationProblems(problems)
 
+    def telegram_routes(self) -> "list[tuple[Route, Sight]]":
+        """Each way to Telegram, and what came of asking it. Takes a few seconds where one is dead."""
+        from node_a.adapters.telegram.client import look_at_routes
+
+        token = self.settings.telegram_bot_token.get_secret_value()
+        return asyncio.run(look_at_routes(token, self._telegram_routes()))
+
     def why_not_to_move_secrets(self) -> str | None:
         """Why nobody's keys should come from another secret now; None if they may. Raises LedgerUnavailable."""
         newest = self.ring.newest
@@ -600,17 +617,14 @@ class Application:
         from node_a.adapters.telegram.client import close_bot, open_bot
         from node_a.adapters.telegram.messenger import TelegramMessenger
 
-        settings = self.settings
-        proxy = settings.telegram_proxy
-        bot = open_bot(
-            settings.telegram_bot_token.get_secret_value(),
-            settings.telegram_api_url,
-            proxy.get_secret_value() if proxy else None,
-        )
+        bot = open_bot(self.settings.telegram_bot_token.get_secret_value(), self._telegram_routes())
         try:
             yield bot, TelegramMessenger(bot, self.app_url)
         finally:
             await close_bot(bot)
+
+    def _telegram_routes(self) -> "list[Route]":
+        return [_telegram_route(route.get_secret_value(), self.settings) for route in self.settings.telegram_routes]
 
     @contextlib.asynccontextmanager
     async def _gateways(self) -> AsyncIterator[Mapping[NodeCode, NodeGateway]]:
@@ -655,6 +669,25 @@ def _public_address(node: NodeSettings) -> "PublicAddress":
     from node_a.adapters.node_b import PublicAddress
 
     return PublicAddress(host=node.host, server_name=node.reality_server_name)
+
+
+def _telegram_route(text: str, settings: Settings) -> "Route":
+    """As written in TELEGRAM_ROUTES."""
+    from node_a.adapters.pinning import pinned
+    from node_a.adapters.telegram.routes import Route
+
+    if text == "direct":
+        return Route(text, settings.telegram_api_url)
+    if text.startswith("node:"):
+        node = settings.nodes[text.removeprefix("node:")]
+        return Route(
+            text, node.url + TELEGRAM_PREFIX, tls=pinned(node.certificate) if node.certificate is not None else None
+        )
+    parts = urlsplit(text)
+    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if parts.scheme == "https":
+        return Route(name, text.rstrip("/"))
+    return Route(name, settings.telegram_api_url, proxy=text)
 
 
 def _node(code: NodeCode, node: NodeSettings) -> Node:

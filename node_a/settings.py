@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -79,14 +79,21 @@ def _https(value: str) -> str:
     return value.rstrip("/")
 
 
-def _proxy(value: SecretStr) -> SecretStr:
-    say = "must be the address of an HTTP proxy, such as http://USER:PASSWORD@HOST:PORT"
+def _telegram_route(value: SecretStr) -> SecretStr:
+    """`direct` and `node:CODE` in lower case; an address as it is."""
+    text = value.get_secret_value()
+    if re.fullmatch(r"direct|node:\w+", text, re.IGNORECASE):
+        return SecretStr(text.lower())
+    if text.startswith("https://"):
+        _https(text)
+        return value
+    say = "must be, with commas between: direct, node:CODE, socks5://… and http://… with a port, https://…"
     try:
-        parts = urlsplit(value.get_secret_value())
-        host, _ = parts.hostname, parts.port
+        parts = urlsplit(text)
+        usable = parts.scheme in {"socks5", "http"} and parts.hostname and parts.port and parts.path in {"", "/"}
     except ValueError as error:
         raise ValueError(say) from error
-    if not host or parts.scheme not in {"http", "https"}:
+    if not usable or parts.query or parts.fragment:
         raise ValueError(say)
     return value
 
@@ -142,7 +149,7 @@ def _upper(value: object) -> object:
 
 
 _Https = Annotated[str, AfterValidator(_https)]
-_Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
+_TelegramRoute = Annotated[SecretStr, AfterValidator(_telegram_route)]
 _Word = Annotated[str, Field(min_length=1), _matches(r"\S+", "must not contain blanks")]
 _Host = Annotated[str, _matches(r"[A-Za-z0-9.:-]+", "must be a host name or address, without scheme or port")]
 _Origin = Annotated[str, _matches(r"https?://[^\s/;,'\"]+", "must be origins such as https://HOST, without a path")]
@@ -229,7 +236,6 @@ class Settings(BaseSettings):
         Field(description="the bot's name without the @, from @BotFather")
     )
     telegram_api_url: _Https = Field("https://api.telegram.org", description="where Telegram's Bot API is")
-    telegram_proxy: _Proxy | None = Field(None, description="an HTTP proxy, http://…, or leave it out")
     telegram_link_url: _Https = Field(
         "https://t.me", description="where links into Telegram lead, https://t.me or a mirror of it"
     )
@@ -299,6 +305,24 @@ class Settings(BaseSettings):
     nodes: dict[_NodeCode, NodeSettings] = Field(
         min_length=1, description="NODES__DE1__…, the block that deploy_node_b.sh prints"
     )
+    # After `nodes`, which its rule looks at.
+    telegram_routes: Annotated[tuple[_TelegramRoute, ...], BeforeValidator(_listed)] = Field(
+        (SecretStr("direct"),),
+        description="the ways to Telegram in the order to try them, such as direct,node:de1",
+    )
+
+    @field_validator("telegram_routes")
+    @classmethod
+    def _routes_over_known_nodes(cls, routes: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        texts = [route.get_secret_value() for route in routes]
+        if not texts:
+            raise ValueError("names no way")
+        if len(set(texts)) < len(texts):
+            raise ValueError("names the same way twice")
+        codes = [text.removeprefix("node:") for text in texts if text.startswith("node:")]
+        if "nodes" in info.data and (unknown := [code for code in codes if code not in info.data["nodes"]]):
+            raise ValueError(f"names a node that has no NODES__{unknown[0].upper()}__… block")
+        return routes
 
     @classmethod
     def settings_customise_sources(
@@ -314,8 +338,10 @@ class Settings(BaseSettings):
     def secrets(self) -> frozenset[str]:
         """Every literal that must never be written anywhere: for the logs' redaction."""
         # Not the URLs themselves: without a password they are no secret, and a mask over them would hide the useful.
-        urls = [url.get_secret_value() for url in (self.database_url, self.telegram_proxy) if url]
-        passwords = {password for url in urls if (password := urlsplit(url).password)}
+        urls = [url.get_secret_value() for url in (self.database_url, *self.telegram_routes)]
+        written = {password for url in urls if (password := urlsplit(url).password)}
+        # As a proxy is told it, too.
+        passwords = written | {unquote(password) for password in written}
         return frozenset({secret for secret in _secrets(self) if secret not in urls} | passwords)
 
 

@@ -20,3 +20,5 @@ OUTLINE_METHOD: Final = "chacha20-ietf-poly1305"
 PROXY_PORT: Final = 8443
 # Where Node B's proxy puts the agent, beside the panel's own /api/.
 AGENT_PREFIX: Final = "/agent"
+# And where it forwards to Telegram's Bot API.
+TELEGRAM_PREFIX: Final = "/telegram"

@@ -88,7 +88,8 @@ def test_everything_can_be_set() -> None:
             "TRIALS_PER_DAY": "7",
             "LOG_LEVEL": "debug",
             "KEY_SECRETS__10": "x" * 32,
-            "TELEGRAM_PROXY": "http://user:not-a-password@127.0.0.1:1080",
+            "TELEGRAM_ROUTES": "Direct, node:NL2 socks5://user:not-a-password@proxy.test:1080,"
+            "http://user:not%2Ca%40word@127.0.0.1:3128,https://mirror.test/tg/",
             "DATABASE_URL": "postgresql+psycopg://qent:not-a-password-either@db/qent",
             "NODES__NL2__STATE": "Draining",
             "NODES__NL2__OUTLINE_PORT": "8388",
@@ -111,8 +112,34 @@ def test_everything_can_be_set() -> None:
     assert set(settings.nodes) == {"de1", "nl2"}
     assert settings.nodes["nl2"].state == "draining"
     assert (settings.nodes["nl2"].outline_port, settings.nodes["de1"].outline_port) == (8388, None)
+    assert [route.get_secret_value() for route in settings.telegram_routes] == [
+        "direct",
+        "node:nl2",
+        "socks5://user:not-a-password@proxy.test:1080",
+        "http://user:not%2Ca%40word@127.0.0.1:3128",
+        "https://mirror.test/tg/",
+    ]
+    assert {"not%2Ca%40word", "not,a@word"} <= settings.secrets(), "as it is written, and as the proxy is told it"
     assert {"not-a-password", "not-a-password-either", "x" * 32, "not-a-real-agent-token"} <= settings.secrets()
     assert not any("://" in secret for secret in settings.secrets())
+
+
+def test_no_way_to_telegram_is_a_problem() -> None:
+    (problem,) = problems(REQUIRED | {"TELEGRAM_ROUTES": ","})
+
+    assert problem.startswith("TELEGRAM_ROUTES names no way: ")
+
+
+def test_a_way_over_an_unknown_node_is_named() -> None:
+    (problem,) = problems(REQUIRED | {"TELEGRAM_ROUTES": "direct,node:fr9"})
+
+    assert problem.startswith("TELEGRAM_ROUTES names a node that has no NODES__FR9__… block: ")
+
+
+def test_a_node_that_is_wrong_itself_is_the_only_problem() -> None:
+    (problem,) = problems(REQUIRED | {"TELEGRAM_ROUTES": "node:de1", "NODES__DE1__URL": "http://v4lue.test"})
+
+    assert problem.startswith("NODES__DE1__URL ")
 
 
 @pytest.mark.parametrize("name", [name for name in REQUIRED if name != "NODES__DE1__CERTIFICATE"])
@@ -142,7 +169,24 @@ def test_without_anything_every_required_setting_is_named_once() -> None:
         ("TELEGRAM_BOT_TOKEN", "v4lue"),
         ("TELEGRAM_BOT_USERNAME", "@v4lue_bot"),
         ("TELEGRAM_API_URL", "http://v4lue.test"),
-        ("TELEGRAM_PROXY", "v4lue"),
+        *(
+            ("TELEGRAM_ROUTES", text)
+            for text in (
+                "v4lue",
+                "direct,v4lue",
+                "node:v4lue",
+                "direct,direct",
+                "node:de1,NODE:DE1",
+                "socks5://v4lue",
+                "socks5://v4lue:port",
+                "socks4://v4lue:1080",
+                "http://v4lue",
+                "http://user:v4lue@",
+                "http://proxy.test:3128/v4lue",
+                "https://user:v4lue@mirror.test",
+                "https://mirror.test?v4lue",
+            )
+        ),
         ("OPERATORS", "1,v4lue"),
         ("OPERATORS", "9223372036854775808"),
         ("OPERATORS", "-1"),
@@ -256,7 +300,7 @@ def test_a_misspelt_name_below_nodes_is_a_problem_everywhere(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["TELEGRAM_BOT_TOKEN", "YOOKASSA_SECRET_KEY", "KEY_SECRETS__1", "DATABASE_URL", "TELEGRAM_PROXY"]
+    ["TELEGRAM_BOT_TOKEN", "YOOKASSA_SECRET_KEY", "KEY_SECRETS__1", "DATABASE_URL", "TELEGRAM_ROUTES"]
     + [f"NODES__DE1__{name}" for name in ("PANEL_PASSWORD", "AGENT_TOKEN", "SHADOWSOCKS_SERVER_KEY")],
 )
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
@@ -352,7 +396,6 @@ def test_the_example_files_defaults_are_the_defaults() -> None:
     # Those that show a form, because the default is "none".
     forms = {
         "OPERATORS",
-        "TELEGRAM_PROXY",
         "TELEGRAM_SCRIPT_FILE",
         "YOOKASSA_WEBHOOK_NETWORKS",
         "RECEIPT_TAX_SYSTEM",

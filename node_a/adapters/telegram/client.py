@@ -1,20 +1,33 @@
 """The one place that touches pyTelegramBotAPI's global state: where Telegram is, how long we wait, the session."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 from telebot import asyncio_helper, types
 from telebot.async_telebot import AsyncTeleBot
 
+from node_a.adapters.telegram.line import Line
+from node_a.adapters.telegram.probing import Sight, look_at
+from node_a.adapters.telegram.routes import OpenRoute, Route
+
 _log = structlog.stdlib.get_logger("telegram")
 
 # Seconds for a whole call; the library's own default is five minutes. A long poll brings its own.
 CALL_TIMEOUT: Final = 30
 
+_LIBRARYS_OWN: Final = asyncio_helper.session_manager
+_AUTHORITIES: Final = _LIBRARYS_OWN.ssl_context
+
 
 class _Bot(AsyncTeleBot):
     """The library's bot without two of its habits, and with the number of the update on what it hands on."""
+
+    def __init__(self, token: str, line: Line) -> None:
+        super().__init__(token)
+        self.line = line
 
     @staticmethod
     async def close_session() -> None:
@@ -43,22 +56,34 @@ class _Bot(AsyncTeleBot):
         await super().process_new_updates(updates)
 
 
-def open_bot(token: str, api_url: str, proxy: str | None = None) -> AsyncTeleBot:
-    """A client for the Bot API at `api_url` ("https://api.telegram.org"), no network yet. `proxy`: an http(s) address.
+def open_bot(token: str, routes: Sequence[Route]) -> AsyncTeleBot:
+    """A client that reaches the Bot API over the first of `routes` that works, no network yet.
 
     The library keeps all of this once per process, so a process has one bot. ValueError for what cannot be a token.
     """
-    asyncio_helper.API_URL = api_url.rstrip("/") + "/bot{0}/{1}"
+    line = Line([OpenRoute(route, _AUTHORITIES) for route in routes], token)
+    asyncio_helper.session_manager = line  # type: ignore[assignment] # all that the library asks it for is a session
+    asyncio_helper.API_URL = "/bot{0}/{1}"
     asyncio_helper.REQUEST_TIMEOUT = CALL_TIMEOUT
-    asyncio_helper.proxy = proxy  # type: ignore[assignment] # declared by its default, which is None
     # It reports each failure twice, as an error, to a handler of its own, and then raises what we report ourselves.
     logging.getLogger("TeleBot").setLevel(logging.CRITICAL)
-    return _Bot(token)
+    return _Bot(token, line)
 
 
 async def close_bot(bot: AsyncTeleBot) -> None:
     """Close the connections; fine if there never were any. Called in the event loop that used the bot."""
-    session = asyncio_helper.session_manager.session
-    if session is not None:
-        await session.close()
-        asyncio_helper.session_manager.session = None
+    if isinstance(bot, _Bot):
+        await bot.line.close()
+        installed: object = asyncio_helper.session_manager
+        if installed is bot.line:
+            asyncio_helper.session_manager = _LIBRARYS_OWN
+
+
+async def look_at_routes(token: str, routes: Sequence[Route]) -> list[tuple[Route, Sight]]:
+    """What comes of asking each of them, in the same order; all are asked at once."""
+    opened = [OpenRoute(route, _AUTHORITIES) for route in routes]
+    try:
+        return list(zip(routes, await asyncio.gather(*(look_at(route, token) for route in opened)), strict=True))
+    finally:
+        for route in opened:
+            await route.close()

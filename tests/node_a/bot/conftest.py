@@ -11,7 +11,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
+from node_a.adapters.telegram import Route, TelegramMessenger, close_bot, open_bot
 from node_a.adapters.telegram.pace import Pace
 from node_a.application.statistics import ShowServers
 from node_a.bot import Operations, ShopBot
@@ -105,7 +105,7 @@ class Chat:
 
 
 def a_shop_bot(shop: ShopUnderTest, telegram: Telegram, token: str = TOKEN, **changes: Any) -> ShopBot:
-    client = open_bot(token, telegram.url)
+    client = open_bot(token, [Route("direct", telegram.url)])
     needs: dict[str, Any] = {
         "bot": client,
         "register": shop.register,

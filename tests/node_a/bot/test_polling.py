@@ -8,7 +8,7 @@ from telebot import types
 from telebot.async_telebot import AsyncTeleBot
 from telebot.asyncio_helper import RequestTimeout
 
-from node_a.adapters.telegram import close_bot, open_bot
+from node_a.adapters.telegram import Route, close_bot, open_bot
 from node_a.bot.polling import LONGEST_PAUSE, REPEATED_AFTER, Troubles, keep_polling
 from tests.sandbox.telegram.conftest import TOKEN, Telegram
 
@@ -54,7 +54,7 @@ async def test_pauses_grow_to_ten_seconds_and_no_further(telegram: Telegram) -> 
 
     async def nothing() -> None: ...
 
-    bot = open_bot(TOKEN, telegram.url)
+    bot = open_bot(TOKEN, [Route("direct", telegram.url)])
     with pytest.raises(asyncio.CancelledError):
         await keep_polling(bot, nothing, Troubles(), sleep)
     await close_bot(bot)

@@ -17,7 +17,7 @@ from node_a.adapters.database.engine import open_engine
 from node_a.adapters.database.ledger import Database
 from node_a.adapters.node_b import NodeAccount, NodeB
 from node_a.adapters.payments.yookassa import YooKassa
-from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
+from node_a.adapters.telegram import Route, TelegramMessenger, close_bot, open_bot
 from node_a.adapters.threads import Threads
 from node_a.application.alerts import TellOperators
 from node_a.application.checkout import OpenPayment
@@ -71,7 +71,7 @@ async def opened(world: World, calls: Calls, clock: Callable[[], datetime]) -> A
         panel_password=world.panel_password,
         agent_token=world.agent_token,
     )
-    bot = open_bot(world.bot_token, world.telegram_url)
+    bot = open_bot(world.bot_token, [Route("direct", world.telegram_url)])
     engine = open_engine(world.database_url)
     async with NodeB(account, clock=clock) as node:
         messenger = MortalMessenger(calls, TelegramMessenger(bot, f"{SITE}/app"))

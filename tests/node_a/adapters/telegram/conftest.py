@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp.test_utils import BaseTestServer
 from telebot.async_telebot import AsyncTeleBot
 
-from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
+from node_a.adapters.telegram import Route, TelegramMessenger, close_bot, open_bot
 from node_a.adapters.telegram.pace import Pace
 from tests.sandbox.telegram.conftest import TOKEN, Telegram, telegram
 
@@ -17,7 +18,7 @@ APP_URL = "http://127.0.0.1:8080/app"
 
 @pytest.fixture
 async def bot(telegram: Telegram) -> AsyncIterator[AsyncTeleBot]:
-    bot = open_bot(TOKEN, telegram.url)
+    bot = open_bot(TOKEN, [Route("direct", telegram.url)])
     yield bot
     await close_bot(bot)
     assert await telegram.problems() == []
@@ -26,6 +27,10 @@ async def bot(telegram: Telegram) -> AsyncIterator[AsyncTeleBot]:
 @pytest.fixture
 def messenger(bot: AsyncTeleBot) -> TelegramMessenger:
     return TelegramMessenger(bot, APP_URL)
+
+
+def address_of(server: BaseTestServer) -> str:
+    return str(server.make_url("")).rstrip("/")
 
 
 @dataclass

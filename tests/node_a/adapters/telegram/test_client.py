@@ -7,17 +7,18 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from telebot import types
 
-from node_a.adapters.telegram import close_bot, open_bot
-from tests.sandbox.telegram.conftest import TOKEN, USER, Telegram
+from node_a.adapters.telegram import Route, close_bot, open_bot
+from tests.node_a.adapters.telegram.conftest import address_of
+from tests.sandbox.telegram.conftest import TOKEN, USER
 
 
 async def test_a_bot_that_never_spoke_is_closed_without_complaint() -> None:
-    bot = open_bot(TOKEN, "https://api.telegram.org/")
+    bot = open_bot(TOKEN, [Route("direct", "https://api.telegram.org")])
     await close_bot(bot)
     await close_bot(bot)
 
 
-async def test_calls_go_through_the_proxy_where_one_is_set(telegram: Telegram) -> None:
+async def test_calls_go_through_the_proxy_where_one_is_set() -> None:
     asked_for: list[str] = []
 
     @web.middleware
@@ -26,12 +27,11 @@ async def test_calls_go_through_the_proxy_where_one_is_set(telegram: Telegram) -
         return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Bot"}})
 
     async with TestServer(web.Application(middlewares=[proxy])) as server:
-        bot = open_bot(TOKEN, "http://telegram.invalid", proxy=str(server.make_url("")))
+        bot = open_bot(TOKEN, [Route("proxy", "http://telegram.invalid", proxy=address_of(server))])
         assert (await bot.get_me()).first_name == "Bot"
         await close_bot(bot)
 
     assert asked_for == [f"http://telegram.invalid/bot{TOKEN}/getMe"]
-    await close_bot(open_bot(TOKEN, telegram.url))  # the proxy is the process's: leave none behind
 
 
 async def test_an_unreadable_update_does_not_hold_up_those_behind_it() -> None:
@@ -48,7 +48,7 @@ async def test_an_unreadable_update_does_not_hold_up_those_behind_it() -> None:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", updates)
     async with TestServer(app) as server:
-        bot = open_bot(TOKEN, str(server.make_url("")))
+        bot = open_bot(TOKEN, [Route("direct", address_of(server))])
         assert await bot.get_updates() == []
         assert bot.offset == 6
         [update] = await bot.get_updates()
@@ -74,7 +74,7 @@ async def test_the_end_of_polling_does_not_cut_off_an_answer_on_its_way() -> Non
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
-        bot = open_bot(TOKEN, str(server.make_url("")))
+        bot = open_bot(TOKEN, [Route("direct", address_of(server))])
         polling = asyncio.create_task(bot.polling(non_stop=False))
         await asyncio.wait_for(polled.wait(), 10)
         sent = asyncio.create_task(bot.send_message(USER, "Hello"))
@@ -89,7 +89,7 @@ async def test_the_end_of_polling_does_not_cut_off_an_answer_on_its_way() -> Non
 
 
 async def test_a_handler_learns_which_update_brought_its_message_or_press() -> None:
-    bot = open_bot(TOKEN, "https://api.telegram.org")
+    bot = open_bot(TOKEN, [Route("direct", "https://api.telegram.org")])
     user = {"id": USER, "is_bot": False, "first_name": "Anna"}
     message = {"message_id": 1, "date": 1, "chat": {"id": USER, "type": "private"}, "from": user, "text": "/my"}
     press = {"id": "5", "from": user, "message": message, "chat_instance": "1", "data": "retry"}

@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from node_a.adapters.telegram import TelegramMessenger, close_bot, open_bot
+from node_a.adapters.telegram import Route, TelegramMessenger, close_bot, open_bot
 from node_a.application.ports import ActionButton, AppButton, CopyButton, Letter, LinkButton, Messenger
 from node_a.domain.customer import CustomerId
 from node_a.domain.errors import MessageRefused, MessengerUnavailable, Unreachable
 from node_a.wording.qr import qr_picture
-from tests.node_a.adapters.telegram.conftest import APP_URL
+from tests.node_a.adapters.telegram.conftest import APP_URL, address_of
 from tests.sandbox.telegram.conftest import TOKEN, USER, Telegram
 
 CUSTOMER = CustomerId(USER)
@@ -82,14 +82,14 @@ async def test_telegram_down_is_unavailable(telegram: Telegram, messenger: Teleg
 
 
 async def test_a_wrong_token_loses_nothing(telegram: Telegram) -> None:
-    bot = open_bot("4242:another-token", telegram.url)
+    bot = open_bot("4242:another-token", [Route("direct", telegram.url)])
     with pytest.raises(MessengerUnavailable, match="check the token"):
         await TelegramMessenger(bot, APP_URL).send(CUSTOMER, Letter("Hello"))
     await close_bot(bot)
 
 
 async def test_a_telegram_that_nobody_listens_for_is_unavailable(unused_tcp_port_factory: Callable[[], int]) -> None:
-    bot = open_bot(TOKEN, f"http://127.0.0.1:{unused_tcp_port_factory()}")
+    bot = open_bot(TOKEN, [Route("direct", f"http://127.0.0.1:{unused_tcp_port_factory()}")])
     with pytest.raises(MessengerUnavailable) as caught:
         await TelegramMessenger(bot, APP_URL).send(CUSTOMER, Letter("Hello"))
     assert TOKEN not in str(caught.value)
@@ -120,7 +120,7 @@ async def test_every_answer_of_telegram_becomes_one_of_ours(
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", no)
     async with TestServer(app) as server:
-        bot = open_bot(TOKEN, str(server.make_url("")))
+        bot = open_bot(TOKEN, [Route("direct", address_of(server))])
         with pytest.raises(error) as caught:
             await TelegramMessenger(bot, APP_URL).send(CUSTOMER, Letter("Hello"))
         await close_bot(bot)
