@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 
 from node_a.adapters.node_b import NodeAccount, NodeB
-from node_a.adapters.node_b.connection import LIMITS, open_client, pinned
+from node_a.adapters.node_b.connection import LIMITS, open_client
+from node_a.adapters.pinning import pinned
 from node_a.domain.errors import NodeUnavailable
 from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app as create_marzban
