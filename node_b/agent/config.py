@@ -3,6 +3,7 @@
 import base64
 import binascii
 import copy
+import functools
 import json
 import os
 import re
@@ -51,6 +52,7 @@ class Skeleton:
         return json.dumps(document)
 
 
+@functools.lru_cache(maxsize=65_536)  # every write asks about every user
 def is_key(value: object) -> bool:
     try:
         raw = base64.b64decode(str(value), validate=True)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time as time_of_day
 from typing import Final, cast
@@ -35,9 +36,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # Ends and limits are looked at in every round, and the traffic of the last second is booked.
 _ROUND: Final = 0.5
 _COUNT_EVERY: Final = 1.0
+_LONGEST_GATHERING: Final = 0.05
 _LOOK_EVERY: Final = 60.0
 # A caller whose change takes longer is told that it is not known.
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 30.0
 # Rather than change the running Xray for longer than this (10,000 customers at once, after a clock was set), a fresh
 # one takes over, which takes half a second and costs open connections.
 _LONGEST_CHANGE: Final = 2.5
@@ -92,6 +94,7 @@ class Keeper:
         self._clock = clock
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._took = 0.0
         self._connected = 0
         self._counted_at = self._looked_at = time.monotonic()
         self._handed_over_at = float("-inf")
@@ -137,18 +140,20 @@ class Keeper:
             self._round(self._taken())
         self._end()
 
-    def _taken(self) -> list[_Change]:
+    def _taken(self, patience: float = _ROUND) -> list[_Change]:
         """Everything that waits, or nothing after a while."""
-        taken = []
-        try:
-            first = self._waiting.get(timeout=_ROUND)
-            taken = [first] if first else []
-            while True:
-                one = self._waiting.get_nowait()
-                if one:
-                    taken.append(one)
-        except queue.Empty:
-            return taken
+        taken: list[_Change] = []
+        with suppress(queue.Empty):
+            until = time.monotonic() + patience
+            while (left := until - time.monotonic()) > 0 or not self._waiting.empty():
+                one = self._waiting.get(timeout=max(0.0, left))
+                if one is None:
+                    break
+                if not taken:
+                    # Those that come right behind it cost little more than it does.
+                    until = time.monotonic() + min(self._took / 4, _LONGEST_GATHERING)
+                taken.append(one)
+        return taken
 
     def _round(self, changes: Sequence[_Change]) -> None:
         started = time.monotonic()
@@ -163,7 +168,8 @@ class Keeper:
             if self._supervisor.current:
                 self._supervisor.current.doubtful = True
         if changes:
-            self._metrics.batches.observe(time.monotonic() - started)
+            self._took = time.monotonic() - started
+            self._metrics.batches.observe(self._took)
         self._take_snapshot()
 
     def _counted(self) -> list[tuple[Running, Counted]]:
@@ -347,14 +353,10 @@ class Keeper:
                 self._metrics.traffic.labels(direction).inc(amount)
 
     def _end(self) -> None:
-        self._round(self._taken_now())
+        self._round(self._taken(patience=0.0))
         self._save_traffic(list(self._supervisor.all()))
         self._supervisor.stop()
-        _fail(self._taken_now(), NotDurable("the agent is stopping"))
-
-    def _taken_now(self) -> list[_Change]:
-        self.wake()
-        return self._taken()
+        _fail(self._taken(patience=0.0), NotDurable("the agent is stopping"))
 
     def _take_snapshot(self) -> None:
         xray = self._supervisor.current

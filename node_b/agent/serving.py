@@ -5,15 +5,12 @@ import functools
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import structlog
-from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask
 
 from node_b.agent.application import create_app
 from node_b.agent.config import ConfigFile, read_skeleton
@@ -23,35 +20,13 @@ from node_b.agent.metrics import Metrics
 from node_b.agent.settings import Settings
 from node_b.agent.supervisor import Supervisor
 from node_b.agent.users import Users
-from shared.agent_contract import Problem
+from node_b.agent.web import listening
 from shared.environment import ConfigurationProblems
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# As many callers can wait for one batch.
-_THREADS: Final = 64
-_CONNECTIONS: Final = 400
-_LONGEST_BODY: Final = 65_536
 # From being told to stop to the hard end.
 GRACE: Final = 8.0
-
-
-class _ProblemTask(ErrorTask):
-    """What waitress refuses by itself is a Problem, too."""
-
-    def execute(self) -> None:
-        request: Any = self.request
-        error = request.error
-        body = Problem(error="bad_request", detail=error.reason).model_dump_json().encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers = [("Content-Type", "application/json")]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _ProblemTask
 
 
 @contextmanager
@@ -90,12 +65,12 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
             metrics=metrics,
             xray_version=functools.cache(lambda: xray_version(settings.xray)),
         )
-        server = _listening(app, settings.host, settings.port)
-        failed = threading.Event()
-        thread = _keeping(keeper, stopping, failed)
-        try:
-            _serve_until(stopping, server)
-        finally:
+        with listening(app, settings.host, settings.port) as answer:
+            thread, failed = _keeping(keeper, stopping)
+            answer()
+            log.info("the agent answers", host=settings.host, port=settings.port)
+            stopping.wait()
+            log.info("stopping")
             keeper.stop()
             thread.join(GRACE)
         if thread.is_alive() or failed.is_set():
@@ -112,7 +87,10 @@ def xray_version(xray: Path) -> str:
         return "unknown"
 
 
-def _keeping(keeper: Keeper, stopping: threading.Event, failed: threading.Event) -> threading.Thread:
+def _keeping(keeper: Keeper, stopping: threading.Event) -> tuple[threading.Thread, threading.Event]:
+    """The thread, and whether it has failed."""
+    failed = threading.Event()
+
     def keep() -> None:
         try:
             keeper.run()
@@ -124,33 +102,4 @@ def _keeping(keeper: Keeper, stopping: threading.Event, failed: threading.Event)
 
     thread = threading.Thread(target=keep, name="keeper")
     thread.start()
-    return thread
-
-
-def _listening(app: Callable[..., Any], host: str, port: int) -> BaseWSGIServer:
-    try:
-        server = create_server(
-            app,
-            host=host,
-            port=port,
-            threads=_THREADS,
-            connection_limit=_CONNECTIONS,
-            max_request_body_size=_LONGEST_BODY,
-            ident="",
-            clear_untrusted_proxy_headers=True,
-            _start=True,
-        )
-    except OSError as error:
-        problem = f"AGENT_HOST, AGENT_PORT: {host}:{port} cannot be listened on ({error.strerror}): choose another"
-        raise ConfigurationProblems([problem]) from None
-    # Only of several addresses it would make something else.
-    only = cast(BaseWSGIServer, server)
-    only.channel_class = _Channel
-    return only
-
-
-def _serve_until(stopping: threading.Event, server: BaseWSGIServer) -> None:
-    threading.Thread(target=server.run, name="web", daemon=True).start()
-    log.info("the agent answers")
-    stopping.wait()
-    log.info("stopping")
+    return thread, failed
