@@ -37,7 +37,8 @@ def _records(answer: bytes, count: int) -> list[bytes]:
 
 @contextmanager
 def resolving(network: Network) -> Iterator[None]:
-    with network.entered(), socketserver.ThreadingUDPServer((RESOLVER, PORT), _Handler) as server:
+    with network.entered():
+        server = socketserver.ThreadingUDPServer((RESOLVER, PORT), _Handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -46,6 +47,7 @@ def resolving(network: Network) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join()
+        server.server_close()
 
 
 class _Handler(socketserver.BaseRequestHandler):

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+import respx
 
-from node_a.adapters.node_b import NodeB
+from node_a.adapters.node_b import NodeAccount, NodeB
+from node_a.adapters.node_b.payloads import as_json, user_wanted
 from node_a.domain.customer import CustomerId
-from node_a.domain.errors import NodeRefused
+from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import NodeCode, Protocol
 from tests.builders import ANNA, OUTLINE, RING, a_node
 from tests.fakes.shop import ShopUnderTest
@@ -118,6 +120,27 @@ async def test_a_panel_without_that_inbound_refuses_and_the_reason_is_named(node
 
     assert PASSWORD not in f"{raised.value} {raised.value.__cause__}"
     assert await site.users() == {}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [None, CLASSIC | {"password": "another-fake-password"}, CLASSIC | {"method": "aes-256-gcm"}],
+    ids=["nothing", "another password", "another method"],
+)
+async def test_a_panel_that_answers_with_something_else_is_not_believed(
+    respx_mock: respx.MockRouter, held: dict[str, str] | None
+) -> None:
+    whole = as_json(user_wanted(BOTH)) | {"username": NAME, "used_traffic": 0}
+    respx_mock.post("http://127.0.0.1:9/api/admin/token").respond(json={"access_token": "fake", "token_type": "bearer"})
+    answer = whole | {"proxies": {"vless": VLESS, "shadowsocks": held}}
+    respx_mock.put(f"http://127.0.0.1:9/api/user/{NAME}").respond(json=answer)
+    account = NodeAccount(
+        url="http://127.0.0.1:9", certificate=None, panel_username="", panel_password="", agent_token="fake"
+    )
+
+    async with NodeB(account, clock=lambda: START) as node:
+        with pytest.raises(NodeUnavailable, match=r"something else.*: outline$"):
+            await node.apply(BOTH)
 
 
 # ── over a whole shop ──
