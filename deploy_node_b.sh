@@ -66,24 +66,27 @@ Anything else:
   --rotate NAME           a new reality, short-id, shadowsocks, token, password or certificate. All but the last three
                           change every customer's keys on this node; node_b/README.md says what that means
   --show-secrets          print the block for Node A's .env again
-  --confirm               keep the firewall rules that were just applied, from a second connection
+  --confirm               keep the firewall rules that wait for their proof; for a second terminal
+  --without-proof         keep new firewall rules at once: without it they go back after 60 s, unless a new SSH connection
+                          comes in meanwhile, somebody types "keep", or --confirm is run
   --swap                  make a swap file of 2 GB if memory is short, without asking
   --state DIRECTORY       where everything that must be kept is (default: /var/lib/qentvpn-node-b)
   --dry-run               check and say what would be done; changes nothing, prints no secret
   --help                  this text
 
 From the environment, and kept for later runs: IMAGE_REGISTRY and IMAGE_REGISTRY_GHCR, mirrors of Docker Hub and of ghcr.io
-(default: docker.io, ghcr.io); NODE_B_OPEN_FILES, where the kernel gives fewer than 524288.
+(default: docker.io, ghcr.io).
 USAGE
 }
 
 # --- what is asked for ---
 
 declare -A GIVEN=() # what the options say, by the names in node.env
-DRY_RUN='' SHOW_SECRETS='' ROTATE='' MAKE_SWAP='' ONLY_FIREWALL='' CONFIRM='' CHANGED=''
+DRY_RUN='' SHOW_SECRETS='' ROTATE='' MAKE_SWAP='' ONLY_FIREWALL='' WITHOUT_PROOF='' CHANGED=''
 STATE=/var/lib/qentvpn-node-b
 PROJECT=qentvpn-node-b
 COMPOSE_FILE=$CHECKOUT/docker-compose.node-b.yml
+FIREWALL=$CHECKOUT/node_b/firewall/apply.sh
 
 parse_arguments() {
   local option value
@@ -94,7 +97,8 @@ parse_arguments() {
       --dry-run) DRY_RUN=1 && shift && continue ;;
       --show-secrets) SHOW_SECRETS=1 && shift && continue ;;
       --swap) MAKE_SWAP=1 && shift && continue ;;
-      --confirm) CONFIRM=1 && shift && continue ;;
+      --confirm) exec "$FIREWALL" --confirm ;;
+      --without-proof) WITHOUT_PROOF=1 && shift && continue ;;
       --no-torrent-block) GIVEN[BLOCK_TORRENTS]=false && shift && continue ;;
       --*) [[ $value ]] || fail "$option needs a value, or is unknown: ./deploy_node_b.sh --help" ;;
     esac
@@ -165,7 +169,7 @@ lock_state() { [[ ! -d $STATE || $DRY_RUN ]] || lock "$STATE"; }
 
 check_ssh_ports() {
   local found said port
-  found=$(sshd_ports) said=$(answer SSH_PORTS)
+  found=$("$FIREWALL" --ssh-ports || echo 22) said=$(answer SSH_PORTS)
   [[ $said ]] || GIVEN[SSH_PORTS]=$found said=$found
   for port in ${found//,/ }; do
     [[ ,$said, == *,$port,* ]] || problem "sshd is on port $port, which the firewall would close: --ssh-ports $said,$port"
@@ -291,7 +295,6 @@ NODE_B_BUILD=$BUILD
 NODE_B_PANEL_FILES=$(fingerprint "$STATE/rendered/vless_reality.json")
 NODE_B_AGENT_FILES=$(fingerprint "$STATE/rendered/shadowsocks_2022.json")
 NODE_B_PROXY_FILES=$(fingerprint "$STATE/rendered/Caddyfile" "$STATE"/certificate/node.{crt,key})
-NODE_B_OPEN_FILES=$(kept NODE_B_OPEN_FILES 524288)
 IMAGE_REGISTRY=$(kept IMAGE_REGISTRY docker.io)
 IMAGE_REGISTRY_GHCR=$(kept IMAGE_REGISTRY_GHCR ghcr.io)
 COMPOSE
@@ -342,10 +345,17 @@ create_administrator() {
     --username "$(value_in "$STATE/keys.env" PANEL_USERNAME)" --telegram-id 0 --discord-webhook 0 >/dev/null
 }
 
+# Goes back by itself unless the way in proves open: apply.sh tells the operator what to do, and waits for it.
 ensure_firewall() {
+  local before
   step "Firewall: port 8443 for $(answer NODE_A_ADDRESSES) and nobody else"
-  run "$CHECKOUT/node_b/firewall/apply.sh" "$STATE/rendered/firewall.nft" 9<&-
+  before=$(firewall)
+  run "$FIREWALL" ${WITHOUT_PROOF:+--without-proof} "$STATE/rendered/firewall.nft" 9<&- ||
+    fail "the firewall is as it was. Everything else is done: run this again, or with --without-proof from a console"
+  [[ $(firewall) == "$before" ]] || CHANGED=1
 }
+
+firewall() { fingerprint "$STATE/firewall/kept.nft" <(nft --stateless list table inet qentvpn_node_b 2>/dev/null); }
 
 # --- Node A has moved ---
 

@@ -113,14 +113,6 @@ holder_of() {
     done
 }
 
-# Where sshd says that it listens, and where this very connection came in; with commas between.
-sshd_ports() {
-  {
-    ! has sshd || { sshd -T 2>/dev/null || true; } | sed --quiet 's/^port //p'
-    [[ ! ${SSH_CONNECTION:-} ]] || echo "${SSH_CONNECTION##* }"
-  } | sort --numeric-sort --unique | paste --serial --delimiters=, | grep . || echo 22
-}
-
 check_name() {
   local host=$1
   [[ ! $host ]] || getent ahosts "$host" >/dev/null ||

@@ -1,0 +1,133 @@
+"""The panel in the stand-in for Marzban's image: the sandbox's, with what a deployment needs besides.
+
+That is an administrator in the database (`marzban-cli`), the change of its password, and the list of hosts. Refuses what
+Marzban cannot live with: a database that is not there, and an administrator in the environment.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from sandbox.marzban import create_app
+from sandbox.marzban.tokens import Tokens
+from sandbox.marzban.xray import XrayCore, inbounds_of, read_config
+from sandbox.store import Store, Table
+from sandbox.troubles import NodeTroubles
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PLACEHOLDER: Final = {
+    "remark": "🚀 Marz ({USERNAME}) [{PROTOCOL} - {TRANSPORT}]",
+    "address": "{SERVER_IP}",
+    "port": None,
+    "sni": None,
+    "is_disabled": False,
+}
+
+
+class Deployed:
+    """The calls that the sandbox's panel does without."""
+
+    def __init__(self, administrators: Table, hosts: Table, tokens: Tokens, tags: list[str]) -> None:
+        self._administrators = administrators
+        self._hosts = hosts
+        self._tokens = tokens
+        for tag in tags:
+            hosts.setdefault(tag, {"hosts": [PLACEHOLDER]})
+        self._tags = tags
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/api/admin/token", self.token),
+            web.put("/api/admin/{username}", self._guarded(self.modify)),
+            web.get("/api/hosts", self._guarded(self.show), allow_head=False),
+            web.put("/api/hosts", self._guarded(self.replace)),
+        ]
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme != "Bearer" or token.count(".") != 2 or not self._tokens.is_valid(token):
+                return _detail(401, "Could not validate credentials")
+            return await handler(request)
+
+        return guarded
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        username = str(form["username"])
+        if self._administrators.get(username, {}).get("password") != form["password"]:
+            return _detail(401, "Incorrect username or password")
+        return web.json_response({"access_token": self._tokens.issue(username), "token_type": "bearer"})
+
+    async def modify(self, request: web.Request) -> web.Response:
+        username, body = request.match_info["username"], await request.json()
+        self._administrators[username] = {"password": body["password"], "is_sudo": body["is_sudo"]}
+        return web.json_response({"username": username, "is_sudo": body["is_sudo"]})
+
+    async def show(self, request: web.Request) -> web.Response:
+        return web.json_response({tag: self._hosts[tag]["hosts"] for tag in self._tags})
+
+    async def replace(self, request: web.Request) -> web.Response:
+        body: dict[str, list[dict[str, Any]]] = await request.json()
+        for tag in body:
+            if tag not in self._tags:
+                return _detail(400, f"Inbound {tag} doesn't exist")
+        for tag, hosts in body.items():
+            self._hosts[tag] = {"hosts": [{**dict.fromkeys(PLACEHOLDER), "is_disabled": False, **one} for one in hosts]}
+        return await self.show(request)
+
+
+def _detail(status: int, text: str) -> web.Response:
+    return web.json_response({"detail": text}, status=status)
+
+
+def database() -> Path:
+    """Where SQLALCHEMY_DATABASE_URL says, in Marzban's own form."""
+    return Path(os.environ["SQLALCHEMY_DATABASE_URL"].removeprefix("sqlite:///"))
+
+
+async def serve(store: Store) -> None:
+    config = read_config(Path(os.environ["XRAY_JSON"]))
+    inbounds = inbounds_of(config)
+    # Where Marzban's own would log into its memory.
+    core = XrayCore(Path(os.environ["XRAY_EXECUTABLE_PATH"]), config, Path("/tmp/xray.log"))
+    app = create_app(
+        username="nobody",
+        password=os.urandom(16).hex(),
+        store=store,
+        troubles=NodeTroubles(),
+        core=core,
+        inbounds=inbounds,
+    )
+    deployed = Deployed(
+        store.table("administrators"), store.table("hosts"), Tokens(store, time.time), [one.tag for one in inbounds]
+    )
+    app.add_routes(deployed.routes())
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, os.environ["UVICORN_HOST"], int(os.environ["UVICORN_PORT"])).start()
+    await stop.wait()
+    await runner.cleanup()
+
+
+def main() -> int:
+    if "SUDO_USERNAME" in os.environ:
+        print("an administrator of the environment breaks Marzban's removals", file=sys.stderr)
+        return 1
+    asyncio.run(serve(Store(database())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
