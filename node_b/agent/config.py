@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +32,8 @@ class Skeleton:
     """The rendered configuration. `placeholder`: name and key of the client that is always there, because Xray makes an
     open server of an empty list."""
 
-    document: Mapping[str, Any]
-    placeholder: tuple[str, str]
+    document: Mapping[str, Any] = field(repr=False)
+    placeholder: tuple[str, str] = field(repr=False)
 
     @property
     def address(self) -> tuple[str, int]:

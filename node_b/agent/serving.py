@@ -52,7 +52,7 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
     """Until `stopping`; the exit code. Raises ConfigurationProblems."""
     with the_only_agent(settings.state):
         skeleton = read_skeleton(settings.skeleton)
-        users = Users(settings.state / "users.db")
+        users = Users(settings.state / "users.db", taken=skeleton.placeholder[1])
         metrics = Metrics()
         file = ConfigFile(settings.state / "xray.json", settings.xray)
         supervisor = Supervisor(skeleton, file, settings.xray, metrics)

@@ -134,9 +134,9 @@ class Changes:
 
 
 class Users:
-    """Raises ConfigurationProblems, with a remedy, if the file cannot be used."""
+    """Raises ConfigurationProblems, with a remedy, if the file cannot be used. `taken`: a key that no user may have."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, taken: str = "") -> None:
         try:
             path.touch(mode=0o600)
             self._writing = _connected(path)
@@ -145,7 +145,7 @@ class Users:
             self._reading = _connected(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationProblems([_remedy(path, error)]) from error
-        self._owners = {user.key: user.name for user in self.held.values()}
+        self._owners = {taken: ""} | {user.key: user.name for user in self.held.values()}
         self._one_reader = threading.Lock()
 
     @contextmanager
