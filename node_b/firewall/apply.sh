@@ -47,7 +47,7 @@ fail() {
 }
 
 RULES='' KEPT='' SECONDS_TO_PROVE=60 WITHOUT_PROOF=''
-TTY=$(if [[ -t 0 && -t 1 ]]; then echo 1; fi)
+TTY=$(if [[ -t 0 && -t 2 ]]; then echo 1; fi)
 
 parse_arguments() {
   while (($#)); do
@@ -137,11 +137,10 @@ follow() {
     # It may not have begun, or just have ended; but nobody else would take the rules back if it were gone.
     if is_watched; then misses=0; else misses=$((misses + 1)); fi
     ((misses < 25)) || take_back "because the process that watches is gone"
-    if [[ $TTY ]]; then
-      if read -r -t 0.2 typed && [[ $typed == keep ]]; then touch "$RUN/confirmed"; fi
-    else
-      sleep 0.2
-    fi
+    typed=
+    [[ ! $TTY ]] || read -r -t 0.2 typed || (($? > 128)) || TTY='' # a terminal that is gone
+    [[ $typed != keep ]] || touch "$RUN/confirmed"
+    [[ $TTY ]] || sleep 0.2
   done
   say_verdict
 }

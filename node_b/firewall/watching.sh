@@ -37,7 +37,8 @@ watch() {
     return
   fi
   # After the load: whoever was on the way in before it had not to pass the new rules.
-  { connections established "$ports" && connections syn-recv "$ports"; } >"$RUN/seen"
+  { connections established "$ports" && connections syn-recv "$ports"; } >"$RUN/seen.new"
+  mv "$RUN/seen.new" "$RUN/seen"
   while (($(uptime_ms) < deadline)); do
     if [[ -e $RUN/confirmed ]]; then
       keep "$kept" "confirmed"
