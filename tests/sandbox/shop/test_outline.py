@@ -77,7 +77,10 @@ def test_the_customer_gets_a_key_for_outline_of_the_node_that_has_it_and_of_no_o
     [link] = [key for key in bought.keys if f":{OUTLINE_PORT}#" in key]
     assert link in page
     assert link not in linked_keys(bought.subscription_link)
-    assert link not in site.shop.log.read_text(encoding="utf-8")
+    log, [password] = site.shop.log.read_text(encoding="utf-8"), keys.values()
+    assert "send_request_body" in log  # it is talkative
+    assert password not in log
+    assert link.partition("#")[0] not in log
 
 
 def test_a_node_that_gets_the_inbound_later_gives_everybody_a_key_after_the_next_audit(

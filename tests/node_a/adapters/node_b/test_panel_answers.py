@@ -112,6 +112,7 @@ async def test_every_other_answer_is_an_error_that_tells_no_secret(
 
     story = f"{raised.value} {raised.value.__cause__}"
     assert not [secret for secret in (VLESS_ID, PASSWORD, TOKEN) if secret in story]
+    assert "Outline" not in story  # nothing was asked for it
 
 
 @pytest.mark.parametrize("detail", ["Not Found", "User not found"])
