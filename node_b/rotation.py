@@ -14,7 +14,7 @@ _THEN: Final = "Then: deploy_node_b.sh on this node, and the new block into Node
 MEANING: Final[Mapping[str, str]] = {
     "reality": "Every VLESS key on this node stops working until the customer's app fetches the subscription link "
     f"again, or the key is imported anew from /my. {_THEN}",
-    "short-id": f"Like reality: every VLESS key on this node must be fetched again. {_THEN}",
+    "short-id": f"As with reality, every customer's VLESS key on this node must be fetched or imported again. {_THEN}",
     "shadowsocks": "Every Shadowsocks key on this node stops working until the customer's app fetches the subscription "
     f"link again, or the key is imported anew from /my. {_THEN}",
     "token": f"Customers notice nothing; until both nodes have it, Node A cannot reach the agent. {_THEN}",
