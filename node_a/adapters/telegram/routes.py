@@ -105,7 +105,8 @@ def _told(trace: SimpleNamespace) -> Iterator[None]:
     """Whatever keeps a call from its answer, as NotReached: the error's name alone, for its text may hold the call."""
     try:
         yield
-    except (aiohttp.ClientError, OSError, ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
+    # EOFError: a proxy that hangs up in the middle of its own handshake.
+    except (aiohttp.ClientError, OSError, EOFError, ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
         raise NotReached(type(error).__name__, sent=trace.sent) from error
 
 

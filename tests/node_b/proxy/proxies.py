@@ -82,14 +82,17 @@ def a_proxy(
     agent: str = NOBODY,
     telegram: str = NOBODY,
     trusted: Path | None = None,
+    agent_has_prefix: bool = False,
 ) -> Iterator[Proxy]:
-    """Addresses as `http://HOST:PORT`. `trusted`: the authorities that it believes instead of the machine's."""
+    """Addresses as `http://HOST:PORT`. `trusted`: the authorities that it believes instead of the machine's.
+    `agent_has_prefix`: the agent's stand-in is one whose own paths begin with `/agent`; for Caddy."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command: list[str | Path]
     if kind == "caddy":
         config = directory / "Caddyfile"
-        config.write_text(caddyfile(port, certificate, panel, agent, telegram))
+        text = caddyfile(port, certificate, panel, agent, telegram)
+        config.write_text(replaced(text, {"\t\turi strip_prefix /agent\n": ""}) if agent_has_prefix else text)
         command = [*_environment(trusted), program("caddy"), "run", "--adapter", "caddyfile", "--config", config]
     else:
         config = directory / "nginx.conf"
