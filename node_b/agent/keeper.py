@@ -37,6 +37,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _ROUND: Final = 0.5
 _COUNT_EVERY: Final = 1.0
 _LONGEST_GATHERING: Final = 0.05
+# So often Xray may be asked in vain what it has carried.
+_MOST_SILENCES: Final = 2
 _LOOK_EVERY: Final = 60.0
 # A caller whose change takes longer is told that it is not known.
 _PATIENCE: Final = 30.0
@@ -177,23 +179,23 @@ class Keeper:
         if time.monotonic() - self._counted_at < _COUNT_EVERY:
             return []
         self._counted_at = time.monotonic()
-        self._count_connected()
-        return [self._unbooked(xray) for xray in self._supervisor.all()]
+        counted = [self._unbooked(xray) for xray in self._supervisor.all()]
+        current = self._supervisor.current
+        if current and current.silences >= _MOST_SILENCES:
+            self._give_up(current, "it does not answer")
+        return counted
 
     def _unbooked(self, xray: Running) -> tuple[Running, Counted]:
         try:
-            return xray, xray.unbooked()
-        except (ApiRefused, ApiSilent) as error:
+            counted = xray.unbooked()
+            self._connected = len(xray.online & self._users.held.keys())
+        except ApiSilent as error:
+            xray.silences += 1
             if xray.process.code is None:
                 log.warning("Xray does not say what it has carried", reason=str(error))
             return xray, {}
-
-    def _count_connected(self) -> None:
-        xray = self._supervisor.current
-        try:
-            self._connected = len(xray.api.online() & self._users.held.keys()) if xray else 0
-        except (ApiRefused, ApiSilent):
-            self._connected = 0
+        xray.silences = 0
+        return xray, counted
 
     def _settle(self, changes: Sequence[_Change], counted: Sequence[tuple[Running, Counted]]) -> None:
         """Make them durable all together, then true in the running Xray, then answer."""
@@ -306,11 +308,11 @@ class Keeper:
                 return
             else:
                 return
+        self._save_traffic([xray])
         self._give_up(xray, "its users cannot be put right")
 
     def _give_up(self, xray: Running, reason: str) -> None:
         if xray.process.code is None:
-            self._save_traffic([xray])
             self._supervisor.restart(reason)
         self.wake()
 

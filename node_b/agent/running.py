@@ -31,15 +31,18 @@ class Running:
     placeholder: tuple[str, str]
     users: dict[str, str]
     dummies: int = 0
-    removed: int = 0
     # It may differ from `users`: look before the next change.
     doubtful: bool = False
+    # How often in a row it did not answer.
+    silences: int = 0
+    online: set[str] = field(default_factory=set)
     booked: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def cost(self, wanted: Mapping[str, str]) -> float:
         """Seconds that `change_to` would take, about: each call rebuilds the whole table."""
         gone, new = self._differences(wanted)
-        return (2 * len(gone) + len(new)) * (0.0004 + 0.8e-6 * (len(self.users) + self.dummies))
+        table = len(self.users) + self.dummies + (len(gone) + len(new)) / 2
+        return (2 * len(gone) + len(new)) * (0.0004 + 0.8e-6 * table)
 
     def change_to(self, wanted: Mapping[str, str]) -> None:
         """Raises ApiRefused and ApiSilent half way; it can be repeated after `look`."""
@@ -49,7 +52,6 @@ class Running:
             self.api.add_dummy()
             self.dummies += 1
             self.api.remove(name)
-            self.removed += 1
             del self.users[name]
         for name in new:
             self.api.add(name, wanted[name])
@@ -67,10 +69,11 @@ class Running:
         self.doubtful = False
 
     def unbooked(self) -> dict[tuple[str, str], int]:
-        """Bytes by name and direction since what was booked. Raises ApiRefused and ApiSilent.
+        """Bytes by name and direction since what was booked; `online` is renewed, too. Raises ApiSilent.
 
         Xray's counters are read and not reset: an answer that is lost, or a commit that fails, loses nothing.
         """
+        self.online = self.api.online()
         return {
             counter: value - self.booked.get(counter, 0)
             for counter, value in self.api.traffic().items()
