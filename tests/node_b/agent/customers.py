@@ -74,7 +74,7 @@ def customers_of(node_port: int, keys: Mapping[str, str], directory: Path) -> It
             ports = {name: free_port() for name in keys}
             config = directory / "sing-box.json"
             config.write_text(json.dumps(_config(node_port, keys, ports, page.server_address[1])))
-            command = [program("sing-box"), "run", "-c", config]
+            command: list[str | Path] = [program("sing-box"), "run", "-c", config]
             with running(command, ports[next(iter(ports))], directory / "sing-box.log"):
                 yield Customers(ports)
         finally:

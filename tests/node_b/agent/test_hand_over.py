@@ -64,7 +64,9 @@ def test_if_nobody_was_removed_nobody_is_cut_off(kept: Kept) -> None:
 def test_during_a_hand_over_every_new_connection_works_and_left_over_ones_end(kept: Kept, tmp_path: Path) -> None:
     kept.put("q_one")
     kept.put("q_gone")
-    failures, visits, stop = [], [], threading.Event()
+    failures: list[int] = []
+    visits: list[int] = []
+    stop = threading.Event()
     with customers_of(kept.port, keys_of("q_one", "q_gone"), tmp_path) as customers:
 
         def visit() -> None:

@@ -1,11 +1,13 @@
 """Xray is kept running, or it is said why not."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -92,7 +94,7 @@ def test_an_xray_that_dies_again_and_again_is_started_slower_and_slower(tmp_path
         until(lambda: starts.exists() and len(starts.read_text().split()) >= 5)
 
         moments = [float(moment) for moment in starts.read_text().split()]
-        pauses = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
         assert pauses[3] > 0.7 > pauses[0]
         status = agent.status().xray
         assert (status.running, status.started_at) == (False, None)
@@ -225,7 +227,7 @@ def test_xray_does_not_outlive_a_killed_agent(tmp_path: Path) -> None:
     if not shutil.which("setpriv"):
         pytest.skip("setpriv is not installed: an Xray that is left behind is ended by the next agent only")
     environment = an_environment(tmp_path)
-    command = [os.sys.executable, "-m", "node_b.agent"]  # type: ignore[attr-defined]
+    command = [sys.executable, "-m", "node_b.agent"]
     with subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL) as process:
         until(lambda: len(_all_xrays(tmp_path)) == 1 and is_open(int(environment["AGENT_PORT"])))
         process.kill()
