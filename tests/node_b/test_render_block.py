@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from node_a.settings import NodeSettings, read_settings
@@ -60,6 +60,7 @@ def test_node_a_is_told_of_outline_only_where_there_is_one(tmp_path: Path, capsy
     assert "PRIVATE" not in block
 
 
+@example(name="Germany #1 $HOME `x`")
 @given(name=st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=20))
 def test_any_name_that_is_taken_reaches_the_shop_unharmed(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     state = tmp_path_factory.mktemp("state")
