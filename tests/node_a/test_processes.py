@@ -21,6 +21,7 @@ from node_a.domain.errors import LedgerUnavailable
 from node_a.processes import Family
 from node_a.settings import read_settings
 from sandbox.shop import PROJECT, Shop
+from sandbox.stand_ins import StandIns
 from sandbox.state import ports_of, secrets_of
 from shared.environment import ConfigurationProblems
 from tests.databases import a_migrated_database, on_postgresql
@@ -33,7 +34,8 @@ CHILDREN = {"bot", "web", "worker"}
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    shop = Shop(tmp_path, ports_of(tmp_path), secrets_of(tmp_path), stand_ins=None)  # type: ignore[arg-type]
+    ports, secrets = ports_of(tmp_path), secrets_of(tmp_path)
+    shop = Shop(tmp_path, ports, secrets, StandIns(tmp_path, ports, secrets))
     return {**os.environ, **shop.settings(), "PYTHONPATH": str(PROJECT)}
 
 

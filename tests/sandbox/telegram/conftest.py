@@ -75,6 +75,7 @@ async def telegram() -> AsyncIterator[Telegram]:
 async def bot(telegram: Telegram, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncTeleBot]:
     monkeypatch.setattr(asyncio_helper, "API_URL", telegram.url + "/bot{0}/{1}")
     monkeypatch.setattr(asyncio_helper, "FILE_URL", telegram.url + "/file/bot{0}/{1}")
+    monkeypatch.setattr(asyncio_helper, "session_manager", asyncio_helper.SessionManager())  # no other test's
     yield AsyncTeleBot(TOKEN)
     if asyncio_helper.session_manager.session is not None:
         await asyncio_helper.session_manager.session.close()

@@ -104,3 +104,4 @@ async def test_a_handler_learns_which_update_brought_its_message_or_press() -> N
     await bot.process_new_updates([types.Update.de_json(update) for update in updates])  # type: ignore[no-untyped-call]
 
     assert sorted(seen) == [71, 72]
+    await close_bot(bot)
