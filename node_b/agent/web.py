@@ -1,11 +1,12 @@
 """waitress, in front of the application: one process, a thread for each caller that waits, and an end in order."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -48,24 +49,14 @@ def listening(app: Callable[..., Any], host: str, port: int) -> Iterator[Callabl
 
     Raises ConfigurationProblems if the port is taken.
     """
-    try:
-        server: Any = create_server(
-            app,
-            **cast(
-                Any,
-                {
-                    "host": host,
-                    "port": port,
-                    "threads": _THREADS,
-                    "connection_limit": _CONNECTIONS,
-                    "max_request_body_size": _LONGEST_BODY,
-                    "clear_untrusted_proxy_headers": True,
-                },
-            ),
-        )
-    except OSError as error:
-        problem = f"AGENT_HOST, AGENT_PORT: {host}:{port} cannot be listened on ({error.strerror}): choose another"
-        raise ConfigurationProblems([problem]) from None
+    server: Any = create_server(
+        app,
+        sockets=[_bound(host, port)],
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        max_request_body_size=_LONGEST_BODY,
+        clear_untrusted_proxy_headers=True,
+    )
     server.channel_class = _Channel
     # One caller more than threads is no news.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -81,6 +72,18 @@ def listening(app: Callable[..., Any], host: str, port: int) -> Iterator[Callabl
         else:
             server.close()
         server.task_dispatcher.shutdown(timeout=_LONGEST_GOODBYE)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        problem = f"AGENT_HOST, AGENT_PORT: {host}:{port} cannot be listened on ({error.strerror}): choose another"
+        raise ConfigurationProblems([problem]) from None
+    return bound
 
 
 def _await_last_answers(server: Any) -> None:

@@ -1,12 +1,26 @@
 """File, database and the running Xray say the same, whatever happens; and what was answered is never lost."""
 
+import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.node_b.agent.agents import Agent, a_key, a_running_agent, a_state, keys_of, seconds_until
+from node_b.agent.xray_api import XrayApi
+from tests.node_b.agent.agents import (
+    PLACEHOLDER,
+    Agent,
+    a_key,
+    a_running_agent,
+    a_state,
+    api_port,
+    keys_of,
+    seconds_until,
+)
+from tests.programs import program
 from tests.waiting import until
 
 
@@ -134,11 +148,9 @@ def test_a_change_that_cannot_be_written_is_not_made_and_says_so(agent: Agent) -
     obstacle.mkdir()
     (obstacle / "in the way").touch()
 
-    for call in (
-        lambda: agent.calls.put("/v1/users/q_two", json=a_state("q_two").model_dump()),
-        lambda: agent.calls.delete("/v1/users/q_one", params={"revision": 2}),
-    ):
-        answer = call()
+    added = agent.calls.put("/v1/users/q_two", json=a_state("q_two").model_dump())
+    removed = agent.calls.delete("/v1/users/q_one", params={"revision": 2})
+    for answer in (added, removed):
         assert (answer.status_code, answer.json()["error"]) == (503, "not_durable")
     assert agent.in_xray() == agent.in_file() == agent.in_database() == keys_of("q_one")
     assert agent.metric("changes_not_durable_total") == 2
@@ -165,10 +177,6 @@ def test_who_has_ended_is_out_even_if_the_file_cannot_be_written(agent: Agent) -
 
 def test_a_configuration_that_xray_refuses_changes_nothing(tmp_path: Path) -> None:
     """An Xray that takes no new configuration, and goes on running."""
-    import shutil
-
-    from tests.programs import program
-
     refusing = tmp_path / "xray"
     shutil.copy(program("xray"), refusing)
     with a_running_agent(tmp_path, AGENT_XRAY=str(refusing)) as agent:
@@ -177,16 +185,12 @@ def test_a_configuration_that_xray_refuses_changes_nothing(tmp_path: Path) -> No
         refusing.write_text("#!/bin/sh\necho 'Failed to start: in a bad mood'\nexit 23\n")
         refusing.chmod(0o755)
 
-        answers = []
-        threads = [
-            threading.Thread(
-                target=lambda name: answers.append(
-                    agent.calls.put(f"/v1/users/{name}", json=a_state(name).model_dump())
-                ),
-                args=(f"q_{number}",),
-            )
-            for number in range(4)
-        ]
+        answers: list[httpx.Response] = []
+
+        def put(name: str) -> None:
+            answers.append(agent.calls.put(f"/v1/users/{name}", json=a_state(name).model_dump()))
+
+        threads = [threading.Thread(target=put, args=(f"q_{number}",)) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -198,9 +202,6 @@ def test_a_configuration_that_xray_refuses_changes_nothing(tmp_path: Path) -> No
 
 
 def test_xray_is_put_right_after_somebody_else_has_changed_it(agent: Agent) -> None:
-    from node_b.agent.xray_api import XrayApi
-    from tests.node_b.agent.agents import api_port
-
     agent.put("q_one")
     agent.put("q_two")
     somebody = XrayApi(api_port(agent.settings.state))
@@ -215,9 +216,6 @@ def test_xray_is_put_right_after_somebody_else_has_changed_it(agent: Agent) -> N
 
 
 def test_an_xray_without_its_placeholder_is_replaced(agent: Agent) -> None:
-    from node_b.agent.xray_api import XrayApi
-    from tests.node_b.agent.agents import PLACEHOLDER, api_port
-
     agent.put("q_one")
     somebody = XrayApi(api_port(agent.settings.state))
     somebody.remove(PLACEHOLDER)
@@ -236,8 +234,6 @@ def test_an_ended_user_is_out_within_two_seconds_and_comes_back_when_renewed(age
     end = agent.status().time + 2
     agent.put("q_one", expires_at=end)
     assert agent.in_xray() == keys_of("q_one", "q_two")
-
-    import time
 
     until(lambda: time.time() >= end)
     assert seconds_until(lambda: _agree(agent, keys_of("q_two"))) < 2
