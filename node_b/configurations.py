@@ -26,8 +26,9 @@ _CERTIFICATE: Final = "/etc/qentvpn/certificate/node.crt"
 _CERTIFICATE_KEY: Final = "/etc/qentvpn/certificate/node.key"
 _TELEGRAM_API: Final = "https://api.telegram.org"
 
-# A user of this name carries nothing: without any user, Xray would take the server key alone for a password.
-PLACEHOLDER_NAME: Final = "placeholder"
+# Somebody is always there: without any user, Xray would take the server key alone for a password. No customer can have
+# this name.
+PLACEHOLDER_NAME: Final = "placeholder-without-owner"
 # Xray gives the sockets of customers' connections this SO_PRIORITY, which needs no capability, and the firewall knows
 # them by it. Neither 0, the usual one, nor 1, 2, 4 or 6, which the kernel makes of a type of service.
 TUNNEL_PRIORITY: Final = 5

@@ -19,7 +19,7 @@ from node_b.blanks import RenderError, render_json, render_text
 from node_b.block import block_for_node_a
 from node_b.certificate import ensure_certificate, read_certificate
 from node_b.configurations import write_configurations
-from node_b.decisions import read_decisions
+from node_b.decisions import Decisions, read_decisions
 from node_b.keys import ensure_keys, read_keys
 from node_b.private_files import ensure_directory, locked
 from node_b.rotation import MEANING, rotate
@@ -31,9 +31,11 @@ __all__ = ["RenderError", "main", "render_json", "render_text"]
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
+        # First, so that no directory is touched that is not a node's.
+        decisions = read_decisions(asked.state)
         ensure_directory(asked.state)
         with locked(asked.state):
-            print(asked.does(asked))
+            print(asked.does(asked, decisions))
     except ConfigurationProblems as error:
         print(error, file=sys.stderr)
         return 2
@@ -46,26 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _keys(asked: argparse.Namespace) -> str:
-    decisions = read_decisions(asked.state)
+def _keys(asked: argparse.Namespace, decisions: Decisions) -> str:
     made = ensure_keys(asked.state)
     if ensure_certificate(asked.state, decisions.host, datetime.now(UTC)):
         made.append("certificate")
     return f"made: {', '.join(made)}" if made else "unchanged"
 
 
-def _configs(asked: argparse.Namespace) -> str:
-    changed = write_configurations(asked.state, read_decisions(asked.state), read_keys(asked.state))
+def _configs(asked: argparse.Namespace, decisions: Decisions) -> str:
+    changed = write_configurations(asked.state, decisions, read_keys(asked.state))
     return f"written: {', '.join(changed)}" if changed else "unchanged"
 
 
-def _block(asked: argparse.Namespace) -> str:
-    decisions, keys = read_decisions(asked.state), read_keys(asked.state)
-    return block_for_node_a(decisions, keys, read_certificate(asked.state)).rstrip("\n")
+def _block(asked: argparse.Namespace, decisions: Decisions) -> str:
+    return block_for_node_a(decisions, read_keys(asked.state), read_certificate(asked.state)).rstrip("\n")
 
 
-def _rotate(asked: argparse.Namespace) -> str:
-    kept = rotate(asked.state, asked.name, read_decisions(asked.state).host, datetime.now(UTC))
+def _rotate(asked: argparse.Namespace, decisions: Decisions) -> str:
+    kept = rotate(asked.state, asked.name, decisions.host, datetime.now(UTC))
     return "\n".join([MEANING[asked.name], *(f"The old one is kept: {file}" for file in kept)])
 
 

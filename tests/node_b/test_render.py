@@ -73,10 +73,24 @@ def test_wrong_decisions_are_two_and_a_line_for_each(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "keys.env").exists()
 
 
-def test_a_state_directory_that_cannot_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert render(tmp_path / "no" / "parent", "keys") == 1
+def test_a_directory_that_is_no_nodes_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path.chmod(0o755)
 
-    assert capsys.readouterr().err == f"{tmp_path / 'no' / 'parent'}: No such file or directory\n"
+    for state in (tmp_path, tmp_path / "nowhere"):
+        assert render(state, "keys") == 2
+        assert capsys.readouterr().err.startswith(f"{state / 'node.env'} is not there or empty: ")
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_disk_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    decided(tmp_path)
+    (tmp_path / "certificate").write_text("in the way")
+
+    assert render(tmp_path, "keys") == 1
+
+    assert capsys.readouterr().err.startswith(str(tmp_path / "certificate"))
 
 
 def test_the_command_is_a_program(tmp_path: Path) -> None:

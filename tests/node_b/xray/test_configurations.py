@@ -2,12 +2,14 @@
 be there."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node_b.configurations import UNREACHABLE
+from shared.agent_contract import NAME_PATTERN
 from shared.environment import read_dotenv
 from shared.inbounds import (
     OUTLINE_TAG,
@@ -124,7 +126,8 @@ def test_shadowsocks_is_never_an_open_server(tmp_path: Path) -> None:
     [inbound] = read["inbounds"]
     assert (inbound["tag"], inbound["port"]) == (SHADOWSOCKS_TAG, SHADOWSOCKS_PORT)
     [placeholder] = inbound["settings"]["clients"]
-    assert placeholder == {"email": "placeholder", "password": keys["SHADOWSOCKS_PLACEHOLDER_KEY"]}
+    assert placeholder["password"] == keys["SHADOWSOCKS_PLACEHOLDER_KEY"]
+    assert not re.fullmatch(NAME_PATTERN, placeholder["email"]), "a customer could have this name"
     assert inbound["settings"]["method"] == SHADOWSOCKS_METHOD
     assert inbound["settings"]["password"] == keys["SHADOWSOCKS_SERVER_KEY"] != placeholder["password"]
     assert inbound["settings"]["network"] == "tcp,udp"
