@@ -10,7 +10,7 @@ RUN=${FIREWALL_RUN:-/run/qentvpn-node-b-firewall}
 
 # systemd may end what a session leaves behind, but not its own services.
 launch() {
-  local command=(bash "$HERE/apply.sh" --watch "$@")
+  local command=("$BASH" "$HERE/apply.sh" --watch "$@")
   if runs_systemd; then
     systemd-run --quiet --collect --setenv="FIREWALL_RUN=$RUN" "${command[@]}"
   else
@@ -31,7 +31,9 @@ watch() {
   exec 8>"$RUN/watched"
   flock 8
   deadline=$(($(uptime_ms) + seconds * 1000))
-  trap 'take_back "by a signal"; exit' TERM
+  trap exit TERM
+  # However this ends: rules that are not proven do not stay.
+  trap '[[ -e $RUN/verdict ]] || take_back "because they could not be watched or kept"' EXIT
   if ! nft --file "$RUN/rules.nft"; then
     conclude "refused by nft: nothing was changed"
     return
@@ -83,7 +85,7 @@ keep() {
   local kept=$1 why=$2
   (umask 077 && mkdir --parents "$(dirname "$kept")")
   put_private "$RUN/rules.nft" "$kept"
-  load_at_boot "$kept"
+  load_at_boot "$kept" || why+="; but systemd does not load them at boot: systemctl status $UNIT"
   conclude "kept: $why"
 }
 
@@ -109,10 +111,9 @@ listing() { nft --stateless list table "${TABLE[@]}" 2>/dev/null || true; }
 load_at_boot() {
   local unit=/etc/systemd/system/$UNIT
   runs_systemd || return 0
-  sed "s|@NFT@|$(command -v nft)|; s|@RULES@|$1|" "$HERE/$UNIT" >"$RUN/unit"
+  sed "s|@NFT@|$(command -v nft)|; s|@RULES@|$1|" "$HERE/$UNIT" >"$RUN/unit" || return
   if ! cmp --quiet "$RUN/unit" "$unit"; then
-    install --mode=644 "$RUN/unit" "$unit"
-    systemctl daemon-reload
+    install --mode=644 "$RUN/unit" "$unit" && systemctl daemon-reload || return
   fi
   systemctl --quiet enable --now "$UNIT"
 }

@@ -220,6 +220,16 @@ def test_rules_do_not_stay_unproven_when_the_watcher_dies(operator: Operator, ho
     assert operator.in_force() == ""
 
 
+def test_rules_that_cannot_be_kept_for_the_next_boot_are_taken_back(operator: Operator) -> None:
+    operator.kept.parent.write_text("in the way")
+    process = operator.begins(*FOR_LONG, operator.rules)
+    until_on_trial(operator)
+
+    with an_ssh_connection(operator.machines.stranger):
+        assert ends(process)[0] == TAKEN_BACK
+    assert operator.in_force() == ""
+
+
 def test_a_file_that_nft_refuses_changes_nothing(operator: Operator) -> None:
     operator.applies("--without-proof")
     before = operator.in_force()
