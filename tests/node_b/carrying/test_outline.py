@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-import httpx
 import pytest
 
 from node_a.adapters.node_b import NodeAccount, NodeB
@@ -37,8 +36,6 @@ from tests.node_b.world.world import connect
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof
-
-EVERY_WAY: Final = (*(f"http://{address}/" for address in ("10.66.0.80", "169.254.169.254")), "http://127.0.0.1:8000/")
 
 
 @dataclass
@@ -183,11 +180,3 @@ def test_the_same_user_s_vless_key_stays_when_outline_goes(stage: Stage, phone: 
 
         until(lambda: not phone.gets_through("anna"))
         assert app.gets_through("vless")
-
-
-@pytest.mark.parametrize("url", EVERY_WAY)
-def test_what_is_private_to_the_node_is_out_of_reach(stage: Stage, phone: App, url: str) -> None:
-    with stage.node.network.entered():
-        assert httpx.get(url, trust_env=False, timeout=5).status_code < 500  # it is there
-
-    assert phone.sees(url, "anna", patience=3) is None
