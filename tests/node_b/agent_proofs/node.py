@@ -20,6 +20,7 @@ import psutil
 
 from shared.agent_contract import AgentStatus, UserPage, UserReport
 from shared.inbounds import SHADOWSOCKS_PORT, SHADOWSOCKS_TAG
+from tests.node_b.agent_proofs.own_network import is_here
 from tests.node_b.agent_proofs.running_xray import users_of
 from tests.node_b.agent_proofs.skeleton import PLACEHOLDER, a_skeleton
 from tests.programs import is_open, program
@@ -181,7 +182,7 @@ def xrays() -> list[int]:
     return sorted(
         process.pid
         for process in psutil.process_iter()
-        if _is_here(process.pid) and "run" in _words(process) and "-test" not in _words(process)
+        if is_here(process.pid) and "run" in _words(process) and "-test" not in _words(process)
     )
 
 
@@ -190,12 +191,6 @@ def _words(process: psutil.Process) -> list[str]:
         if process.status() != psutil.STATUS_ZOMBIE and Path(process.exe()) == program("xray").resolve():
             return process.cmdline()
     return []
-
-
-def _is_here(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/thread-self/ns/net").st_ino
-    return False
 
 
 def assert_all_agree(node: Node) -> None:
@@ -214,10 +209,21 @@ def assert_all_agree(node: Node) -> None:
 
 @contextmanager
 def a_node(directory: Path, **settings: str) -> Iterator[Node]:
-    """Up, with no users; its network ends what is left of it."""
-    node = Node(directory, settings)
-    with closing(node.calls):
+    """Up, with no users."""
+    with a_node_that_may_not_start(directory, **settings) as node:
         node.starts_and_is_up()
         yield node
-        if node.process is not None and node.process.poll() is None:
-            assert node.ends() == 0, node.log.read_text()
+
+
+@contextmanager
+def a_node_that_may_not_start(directory: Path, **settings: str) -> Iterator[Node]:
+    """Ended with the block, in order if all was well."""
+    node = Node(directory, settings)
+    with closing(node.calls):
+        try:
+            yield node
+            if node.process is not None and node.process.poll() is None:
+                assert node.ends() == 0, node.log.read_text()
+        finally:
+            if node.process is not None:
+                node.is_killed()

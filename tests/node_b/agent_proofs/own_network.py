@@ -44,8 +44,15 @@ def _set_up() -> None:
 
 def _end_processes() -> None:
     """Whoever is in this network was started in it: an Xray whose agent was killed has no parent to ask for it."""
-    here = os.stat("/proc/thread-self/ns/net").st_ino
-    for process in psutil.process_iter():
-        with suppress(OSError, psutil.Error):
-            if process.pid != os.getpid() and os.stat(f"/proc/{process.pid}/ns/net").st_ino == here:
-                process.kill()
+    left = [process for process in psutil.process_iter() if process.pid != os.getpid() and is_here(process.pid)]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def is_here(pid: int) -> bool:
+    """Whether that process is in this thread's network."""
+    with suppress(OSError):
+        return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/thread-self/ns/net").st_ino
+    return False

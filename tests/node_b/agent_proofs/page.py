@@ -46,12 +46,13 @@ class Page:
             writer.write(answer)
             await writer.drain()
             if wanted == "0":
-                await self._chat(reader, writer)
+                await self._chat(visitor, reader, writer)
         writer.close()
 
-    async def _chat(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _chat(self, visitor: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Who wants nothing stays: every further line is given back."""
         while line := await reader.readline():
+            self.visits.append(Visit(visitor, len(line), len(line)))
             writer.write(line)
             await writer.drain()
 

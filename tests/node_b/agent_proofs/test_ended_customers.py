@@ -109,8 +109,9 @@ def suspended(node: Node) -> None:
 
 
 def expired(node: Node) -> None:
-    node.put("anna", CUSTOMERS["anna"], revision=2, expires_at=int(time.time()) + 1)
-    until(lambda: not node.users()["anna"].enabled)
+    ends_at = int(time.time()) + 1
+    node.put("anna", CUSTOMERS["anna"], revision=2, expires_at=ends_at)
+    wait_until(ends_at + PROMISED)
 
 
 def removed(node: Node) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
-from tests.node_b.agent_proofs.node import ROOT, TOKEN, Node, a_node, assert_all_agree, xrays
+from tests.node_b.agent_proofs.node import ROOT, TOKEN, Node, a_node, a_node_that_may_not_start, assert_all_agree, xrays
 from tests.node_b.agent_proofs.page import Page
 from tests.node_b.agent_proofs.skeleton import SERVER_KEY, a_bare_xray
 from tests.programs import program
@@ -57,8 +57,7 @@ def works(crowd: Crowd, *customers: str) -> bool:
 
 def test_a_stranger_on_the_port_is_named_and_not_joined(crowd: Crowd, tmp_path: Path) -> None:
     """Two Xrays share a port without a word, and half of the connections go to the wrong one."""
-    node = Node(tmp_path)
-    with ExitStack() as stack:
+    with a_node_that_may_not_start(tmp_path) as node:
         with a_bare_xray(GHOST, tmp_path):
             (stranger,) = xrays()
             node.starts()
@@ -73,8 +72,6 @@ def test_a_stranger_on_the_port_is_named_and_not_joined(crowd: Crowd, tmp_path: 
         assert says_it_is_healthy()
         assert not crowd.gets_through("ghost")
         assert_all_agree(node)
-        stack.callback(node.calls.close)
-        assert node.ends() == 0
 
 
 def test_a_stranger_that_comes_later_is_noticed(crowd: Crowd, tmp_path: Path) -> None:
@@ -110,9 +107,11 @@ def left_behind(node: Node) -> Iterator[int]:
     """An Xray that runs with what the agent wrote, and has no agent."""
     command = [str(program("xray")), "run", "-c", str(node.state / "xray.json")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        until(lambda: xrays() == [process.pid])
-        yield process.pid
-        process.kill()
+        try:
+            until(lambda: xrays() == [process.pid])
+            yield process.pid
+        finally:
+            process.kill()
 
 
 # ── an Xray that refuses ──
