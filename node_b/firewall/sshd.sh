@@ -5,9 +5,11 @@
 ssh_ports() {
   {
     listening_ssh_ports
-    if command -v sshd >/dev/null; then
-      { sshd -T 2>/dev/null || true; } | sed --quiet --regexp-extended 's/^(port |listenaddress .*:)([0-9]+)$/\2/p'
-    fi
+    # Its ListenAddress may name a port of its own, and `port` is said all the same.
+    { sshd -T 2>/dev/null || true; } | awk '
+      /^port / { ports = ports $2 "\n" }
+      /^listenaddress / { sub(/.*:/, ""); addresses = addresses $0 "\n" }
+      END { printf "%s", addresses ? addresses : ports }'
   } | sort --numeric-sort --unique
 }
 

@@ -265,6 +265,22 @@ def test_the_port_of_the_very_connection_that_the_operator_came_by_is_not_closed
     assert (code, "sshd listens on 2022" in said) == (REFUSED, True), said
 
 
+def test_the_ports_of_sshd_are_found(operator: Operator) -> None:
+    """What it says of its next start, what it listens on now, and where this connection came in; once each."""
+    says = "port 22\nport 2022\nlistenaddress [::]:2200\nlistenaddress 0.0.0.0:2200\npermitrootlogin no\n"
+    file = operator.directory / "sshd"
+    file.write_text(f"#!/bin/sh\nprintf '{says}'\n")
+    file.chmod(0o700)
+    environment = {
+        "PATH": f"{operator.directory}:{os.environ['PATH']}",
+        "SSH_CONNECTION": "2001:db8::30 50000 2001:db8::10 222",
+    }
+
+    assert ends(operator.begins("--ssh-ports", environment=environment)) == (0, "222,2200\n")
+    file.write_text(f"#!/bin/sh\nprintf '{says}' | grep -v address\n")
+    assert ends(operator.begins("--ssh-ports", environment=environment)) == (0, "22,222,2022\n")
+
+
 def test_another_firewall_that_drops_is_named(operator: Operator) -> None:
     theirs = operator.directory / "theirs.nft"
     theirs.write_text("table ip filter {\n chain INPUT { type filter hook input priority 0; policy drop; }\n}\n")
