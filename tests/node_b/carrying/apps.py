@@ -4,14 +4,17 @@ import hashlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
+from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+from python_socks.sync import Proxy
 
+from tests.node_b.carrying.association import an_association
 from tests.node_b.carrying.links import TAG, Link, Outbound
 from tests.node_b.world.names import PAGE_NAME, RESOLVER
 from tests.node_b.world.network import Network
@@ -70,6 +73,21 @@ class App:
             asking.send(a_question(name))
             return addresses_in(asking.recv(1000))
 
+    def says(self, host: str, port: int, words: bytes, key: str = TAG, patience: float = 3) -> bytes:
+        """Over a new connection to `host`, a name or an address; what comes back, nothing if it is refused."""
+        with self.network.entered(), suppress(OSError, ProxyError, ProxyConnectionError, ProxyTimeoutError):
+            way = Proxy.from_url(f"socks5://127.0.0.1:{self.keys[key]}", rdns=True)
+            with closing(way.connect(host, port, timeout=patience)) as tunnel:
+                tunnel.settimeout(patience)
+                tunnel.sendall(words)
+                return tunnel.recv(4096)
+        return b""
+
+    def sends_from_one_place(self, *destinations: str, key: str = TAG) -> list[str]:
+        """Asks each of these for the page's address, all from one port; those that answer."""
+        with self.network.entered(), an_association(self.keys[key]) as asking:
+            return [address for address in destinations if asking.answers(address)]
+
     def _browser(self, key: str, patience: float) -> httpx.Client:
         return httpx.Client(proxy=f"http://127.0.0.1:{self.keys[key]}", trust_env=False, timeout=patience)
 
@@ -117,7 +135,7 @@ def _for_xray(config: Config, ports: Mapping[str, int]) -> dict[str, Any]:
     for name, port in ports.items():
         datagrams = {"address": RESOLVER, "port": RESOLVER_PORT, "network": "udp"}
         inbounds += [
-            {"tag": name, "protocol": "http", "port": port, **local},
+            {"tag": name, "protocol": "mixed", "port": port, "settings": {"udp": True}, **local},
             {
                 "tag": f"{name}, datagrams",
                 "protocol": "dokodemo-door",

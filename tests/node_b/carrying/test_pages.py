@@ -9,7 +9,7 @@ from tests.node_b.carrying.apps import Config, Program
 from tests.node_b.carrying.conftest import StartApp
 from tests.node_b.carrying.links import TAG, from_clash
 from tests.node_b.carrying.people import Person
-from tests.node_b.world.names import NODE, NODE_6, PAGE, PAGE_6, PAGE_NAME, WHO_ASKS
+from tests.node_b.world.names import NODE, NODE_6, PAGE, PAGE_NAME, PAGE_NAME_6, WHO_ASKS
 from tests.node_b.world.sites import LARGE
 from tests.node_b.world.world import World
 from tests.waiting import until
@@ -93,7 +93,7 @@ def test_the_node_reaches_the_internet_of_ipv6(anna: Person, start_app: StartApp
     app = start_app(Config.of(program, vless=anna.vless, shadowsocks=anna.shadowsocks))
 
     for key in ("vless", "shadowsocks"):
-        assert app.sees(f"http://[{PAGE_6}]/", key) == f"the page, for {NODE_6}"
+        until(lambda: app.sees(f"http://{PAGE_NAME_6}/", key) == f"the page, for {NODE_6}")  # noqa: B023
 
 
 @pytest.mark.parametrize("program", ["xray", "sing-box"])

@@ -14,6 +14,7 @@ BORROWED: Final = "198.51.100.90"
 RESOLVER: Final = "198.51.100.53"
 
 PAGE_NAME: Final = "page.test"
+PAGE_NAME_6: Final = "six.page.test"
 BORROWED_NAME: Final = "www.borrowed.test"
 # Its address is the address of whoever asks.
 WHO_ASKS: Final = "who-asks.test"
@@ -30,6 +31,7 @@ NEIGHBOURS: Final = {
 
 ADDRESSES: Final = {
     PAGE_NAME: (PAGE, PAGE_6),
+    PAGE_NAME_6: (PAGE_6,),
     BORROWED_NAME: (BORROWED,),
     "loopback.test": ("127.0.0.1",),
     "neighbour.test": ("10.66.0.80", "fd66::80"),

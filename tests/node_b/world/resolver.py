@@ -36,9 +36,9 @@ def _records(answer: bytes, count: int) -> list[bytes]:
 
 
 @contextmanager
-def resolving(network: Network) -> Iterator[None]:
+def resolving(network: Network, address: str = RESOLVER) -> Iterator[None]:
     with network.entered():
-        server = socketserver.ThreadingUDPServer((RESOLVER, PORT), _Handler)
+        server = socketserver.ThreadingUDPServer((address, PORT), _Handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
