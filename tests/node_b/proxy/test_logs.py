@@ -39,6 +39,7 @@ def test_what_passes_and_what_is_refused_is_in_no_log(kind: str, tmp_path: Path,
         over_plain_http(proxy, TELEGRAM)
 
     assert_nothing_is_told(proxy)
+    assert "handled request" not in proxy.log, "not even that there was a call"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,6 +48,7 @@ def test_a_dead_upstream_is_told_without_the_call(kind: str, tmp_path: Path, nod
         assert call(proxy, f"GET {TELEGRAM}") == 502
         assert call(proxy, "GET /api/core") == 502
         assert call(proxy, "GET /agent/v1/status") == 502
+        assert "caddy" not in proxy.call("GET /api/core", "Host: x").headers, "nor who says so"
         assert_nothing_is_told(proxy)
         # But that something is dead there, an operator reads (with nginx only of the panel and the agent).
         until(lambda: "onnection refused" in proxy.log)
