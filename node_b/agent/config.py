@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,13 @@ from typing import Any, Final
 from shared.agent_contract import NAME_PATTERN
 from shared.environment import ConfigurationProblems
 from shared.inbounds import SHADOWSOCKS_KEY_BYTES, SHADOWSOCKS_METHOD, SHADOWSOCKS_TAG
+from shared.logs import Redactor
 
 PLACEHOLDER: Final = "placeholder-without-owner"
 _SERVICES: Final = {"HandlerService", "StatsService"}
 _COUNTED: Final = ("statsUserUplink", "statsUserDownlink", "statsUserOnline")
 _LONGEST_TEST: Final = 30.0
+_redacted: Final = Redactor()
 
 
 class ConfigRefused(Exception):
@@ -131,13 +134,18 @@ class ConfigFile:
         """Write it beside the old one. Raises ConfigRefused, and OSError if there is no room."""
         text = skeleton.rendered(users, port)
         self._new.unlink(missing_ok=True)
-        descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        if tested:
-            self._test()
+        try:
+            descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            if tested:
+                self._test()
+        except BaseException:
+            with suppress(OSError):  # half a file must not take the room that is missing
+                self._new.unlink()
+            raise
 
     def install(self, users: Mapping[str, str], port: int) -> None:
         """Put what was prepared into the old one's place. Raises OSError."""
@@ -179,4 +187,4 @@ class ConfigFile:
 def reason_in(lines: list[str]) -> str:
     """Why Xray has ended, of all that it said: the rest may name destinations."""
     told = [line for line in lines if line.startswith(("Failed to start:", "panic:", "fatal error:"))]
-    return told[0][:500] if told else "it gave no reason"
+    return _redacted(told[0])[:500] if told else "it gave no reason"

@@ -37,14 +37,16 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _ROUND: Final = 0.5
 _COUNT_EVERY: Final = 1.0
 _LONGEST_GATHERING: Final = 0.05
+_MOST_NAMES: Final = 10
 # So often Xray may be asked in vain what it has carried.
 _MOST_SILENCES: Final = 2
 _LOOK_EVERY: Final = 60.0
 # A caller whose change takes longer is told that it is not known.
 _PATIENCE: Final = 30.0
-# Rather than change the running Xray for longer than this (10,000 customers at once, after a clock was set), a fresh
-# one takes over, which takes half a second and costs open connections.
-_LONGEST_CHANGE: Final = 2.5
+# Rather than change the running Xray for longer than this, a fresh one takes over, which takes half a second and costs
+# open connections: callers can wait, those who have ended must be out (thousands at once, after a clock was set).
+_LONGEST_FOR_CALLERS: Final = 6.0
+_LONGEST_FOR_THE_CLOCK: Final = 1.5
 _BETWEEN_HAND_OVERS: Final = 60.0
 
 Counted = Mapping[tuple[str, str], int]
@@ -172,6 +174,7 @@ class Keeper:
         if changes:
             self._took = time.monotonic() - started
             self._metrics.batches.observe(self._took)
+            log.debug("changes are made", changes=len(changes), took=round(self._took, 3))
         self._take_snapshot()
 
     def _counted(self) -> list[tuple[Running, Counted]]:
@@ -211,7 +214,7 @@ class Keeper:
                     self._settle([change], [])
             return
         self._book(counted)
-        self._tell_xray()
+        self._tell_xray(_LONGEST_FOR_CALLERS if changes else _LONGEST_FOR_THE_CLOCK)
         for change, answer in answers:
             if isinstance(answer, Exception):
                 change.outcome.set_exception(answer)
@@ -238,7 +241,7 @@ class Keeper:
         wanted = self._users.enabled(self._clock())
         if wanted != self._supervisor.file.users and self._prepared(wanted, must=False):
             self._install(wanted)
-        self._tell_xray()
+        self._tell_xray(_LONGEST_FOR_THE_CLOCK)
 
     def _install(self, wanted: Mapping[str, str]) -> None:
         try:
@@ -261,6 +264,8 @@ class Keeper:
         """`must`: somebody waits to hear that it is in the file. What only time has changed is told to Xray all the
         same, and comes into the file when it can."""
         file = self._supervisor.file
+        if not must and file.users is not None:
+            _say_what_changed(file.users, wanted)
         try:
             file.prepare(self._supervisor.skeleton, wanted, file.port)
         except (ConfigRefused, OSError) as error:
@@ -285,14 +290,14 @@ class Keeper:
         self._file_problem = str(error)
         _fail(changes, NotDurable(f"nothing was changed: {error}"))
 
-    def _tell_xray(self) -> None:
+    def _tell_xray(self, longest: float) -> None:
         """The running Xray becomes what the database says. After any doubt it is asked first, and given up if it cannot
-        be put right."""
+        be put right. `longest`: seconds."""
         wanted = self._users.enabled(self._clock())
         xray = self._supervisor.current
         if xray is None or (not xray.doubtful and xray.users == wanted and not self._look_due()):
             return
-        if xray.cost(wanted) > _LONGEST_CHANGE and self._may_hand_over() and self._supervisor.hand_over(wanted):
+        if xray.cost(wanted) > longest and self._may_hand_over() and self._supervisor.hand_over(wanted):
             return
         for attempt in ("first", "second"):
             try:
@@ -373,6 +378,13 @@ class Keeper:
             dummies=xray.dummies if xray else 0,
             down_since=None if running else self.snapshot.down_since or time.monotonic(),
         )
+
+
+def _say_what_changed(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """By time or traffic, and not because Node A said so."""
+    ended, back = before.keys() - now.keys(), now.keys() - before.keys()
+    some = sorted(ended)[:_MOST_NAMES], sorted(back)[:_MOST_NAMES]
+    log.info("who may connect has changed by itself", ended=len(ended), back=len(back), names=some)
 
 
 def _fail(changes: Sequence[_Change], error: Exception) -> None:

@@ -1,6 +1,8 @@
 """File, database and the running Xray say the same, whatever happens; and what was answered is never lost."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,7 @@ from tests.node_b.agent.agents import (
     keys_of,
     seconds_until,
 )
+from tests.node_b.agent.xrays import pids_of_xray
 from tests.programs import program
 from tests.waiting import until
 
@@ -241,3 +244,37 @@ def test_an_ended_user_is_out_within_two_seconds_and_comes_back_when_renewed(age
 
     agent.put("q_one", revision=2)
     assert agent.in_xray() == agent.in_file() == keys_of("q_one", "q_two")
+
+
+def test_an_xray_that_is_killed_again_and_again_meanwhile_makes_no_difference(agent: Agent) -> None:
+    done, answered = threading.Event(), [0]
+
+    def work(number: int) -> None:
+        for revision in range(1, 40):
+            name, key = f"q_{number}", a_key(f"{number}/{revision}")
+            if revision % 3 == 0:
+                answer = agent.calls.delete(f"/v1/users/{name}", params={"revision": revision})
+            else:
+                answer = agent.calls.put(f"/v1/users/{name}", json=a_state(key=key, revision=revision).model_dump())
+            assert answer.status_code in {200, 204}
+            answered[0] += 1
+
+    def kill() -> None:
+        while not done.wait(0.15):
+            for pid in pids_of_xray(agent):
+                os.kill(pid, signal.SIGKILL)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    killer = threading.Thread(target=kill)
+    for thread in (killer, *workers):
+        thread.start()
+    for thread in workers:
+        thread.join()
+    done.set()
+    killer.join()
+
+    assert answered == [6 * 39]
+    assert agent.in_file() == agent.in_database() == {}
+    until(lambda: agent.status().xray.running and agent.in_xray() == {})
+    agent.put("q_after")
+    assert agent.in_xray() == keys_of("q_after")
