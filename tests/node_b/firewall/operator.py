@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from tests.node_b.firewall.machines import NODE, Machines
 from tests.node_b.world.network import PROJECT, Network
 from tests.waiting import until
@@ -97,9 +99,12 @@ class Operator:
 
     def watcher(self) -> int:
         """The process that would take the rules back."""
-        found = [one for one in self.machines.node.processes() if "--watch" in one.cmdline()]
-        oldest = min(found, key=lambda process: process.create_time())
-        return oldest.pid
+        found = []
+        for process in self.machines.node.processes():
+            with suppress(psutil.NoSuchProcess):
+                if "--watch" in process.cmdline():
+                    found.append((process.create_time(), process.pid))
+        return min(found)[1]  # the others are its children of a moment
 
     def _environment(self) -> dict[str, str]:
         return {
