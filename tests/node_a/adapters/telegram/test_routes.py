@@ -173,7 +173,7 @@ async def test_nobody_there_is_known_at_once_and_nothing_was_sent(unused_tcp_por
     assert not (await failure_of(Route("direct", "http://telegram.invalid"))).sent
 
 
-ANSWERS = {"well": True, "401": True, "404": True, "409": True, "429": True, "500": True, "page": False}
+ANSWERS = {"well": True, "401": True, "404": True, "409": True, "429": True, "500": True, "page": False, "json": False}
 
 
 @pytest.mark.parametrize(("mood", "is_telegrams"), ANSWERS.items())

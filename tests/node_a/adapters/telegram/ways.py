@@ -15,7 +15,7 @@ _BOT = {"id": 4242, "is_bot": True, "first_name": "Bot", "username": "qent_test_
 
 @dataclass
 class Api:
-    """A Bot API. `mood`: well, page (somebody else answers), cut (hears the call and hangs up), hang (hears and says
+    """A Bot API. `mood`: well, page or json (somebody else answers), cut (hears the call and hangs up), hang (hears and says
     nothing), or a number: Telegram's own refusal with that code. `sulks_at`: only for these methods."""
 
     mood: str = "well"
@@ -64,6 +64,8 @@ class Api:
             await asyncio.Event().wait()
         if mood == "page":
             return web.Response(text="<html>Log in to this network</html>", content_type="text/html")
+        if mood == "json":
+            return web.json_response({"error": "quota exceeded"})
         if mood.isdecimal():
             body = {"ok": False, "error_code": int(mood), "description": "No"}
             return web.json_response(body, status=int(mood))
