@@ -13,6 +13,7 @@ from typing import Any, Final
 from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT
 from tests.node_b.agent_proofs.own_network import NODE_ADDRESS, PAGE_ADDRESS
 from tests.node_b.agent_proofs.page import DATAGRAM_PORT, PORT
+from tests.node_b.agent_proofs.skeleton import server_key
 from tests.programs import program, running
 
 _PROXY_PORT: Final = 1080
@@ -78,17 +79,15 @@ class Conversation:
 
 
 @contextmanager
-def a_crowd(
-    customers: Mapping[str, str], server_key: str, directory: Path, *, datagrams: bool = False
-) -> Iterator[Crowd]:
+def a_crowd(customers: Mapping[str, str], directory: Path, *, datagrams: bool = False) -> Iterator[Crowd]:
     """`datagrams`: each customer has a local port of its own for them."""
     config = directory / "crowd.json"
-    config.write_text(json.dumps(_config(customers, server_key, datagrams)), encoding="utf-8")
+    config.write_text(json.dumps(_config(customers, datagrams)), encoding="utf-8")
     with running([program("sing-box"), "run", "-c", config], _PROXY_PORT, directory / "crowd.log"):
         yield Crowd(customers)
 
 
-def _config(customers: Mapping[str, str], server_key: str, datagrams: bool) -> dict[str, Any]:
+def _config(customers: Mapping[str, str], datagrams: bool) -> dict[str, Any]:
     mixed = {
         "type": "mixed",
         "listen": "127.0.0.1",
@@ -114,7 +113,7 @@ def _config(customers: Mapping[str, str], server_key: str, datagrams: bool) -> d
             "server": NODE_ADDRESS,
             "server_port": SHADOWSOCKS_PORT,
             "method": SHADOWSOCKS_METHOD,
-            "password": f"{server_key}:{key}",
+            "password": f"{server_key()}:{key}",
         }
         for customer, key in customers.items()
     ]

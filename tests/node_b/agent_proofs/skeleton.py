@@ -1,52 +1,49 @@
-"""The configuration that the agent begins with, as it is rendered for a node, and the bare Xray without an agent."""
+"""The configuration that the agent begins with, rendered as for a node, and the bare Xray without an agent."""
 
+import functools
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from shared.inbounds import SHADOWSOCKS_METHOD, SHADOWSOCKS_PORT, SHADOWSOCKS_TAG
-from tests.node_b.agent_proofs.keys import a_key
+from node_b.configurations import PLACEHOLDER_NAME
+from shared.inbounds import SHADOWSOCKS_PORT, SHADOWSOCKS_TAG
+from tests.node_b.states import rendered
 from tests.programs import program, running
 
-SERVER_KEY: Final = a_key("server")
-# As no customer can be called.
-PLACEHOLDER: Final = "placeholder-of-the-proofs"
 
-
+@functools.cache
 def a_skeleton() -> str:
-    return json.dumps(
-        {
-            "log": {"access": "none", "loglevel": "warning"},
-            "api": {"tag": "api", "listen": "127.0.0.1:0", "services": ["HandlerService", "StatsService"]},
-            "stats": {},
-            "policy": {"levels": {"0": {"statsUserUplink": True, "statsUserDownlink": True, "statsUserOnline": True}}},
-            "inbounds": [
-                {
-                    "tag": SHADOWSOCKS_TAG,
-                    "port": SHADOWSOCKS_PORT,
-                    "protocol": "shadowsocks",
-                    "settings": {
-                        "network": "tcp,udp",
-                        "method": SHADOWSOCKS_METHOD,
-                        "password": SERVER_KEY,
-                        "clients": [{"email": PLACEHOLDER, "password": a_key(PLACEHOLDER)}],
-                    },
-                }
-            ],
-            "outbounds": [{"protocol": "freedom"}, {"tag": "BLOCK", "protocol": "blackhole"}],
-            "routing": {"rules": [{"ip": ["127.0.0.0/8", "10.0.0.0/8", "::1/128"], "outboundTag": "BLOCK"}]},
-        }
-    )
+    """One for all proofs; its keys are new with each run."""
+    with tempfile.TemporaryDirectory() as directory:
+        return (rendered(Path(directory) / "state") / "shadowsocks_2022.json").read_text(encoding="utf-8")
+
+
+def server_key() -> str:
+    key: str = _inbound(json.loads(a_skeleton()))["settings"]["password"]
+    return key
+
+
+def placeholder() -> dict[str, str]:
+    """Its name and its key: always there."""
+    (client,) = _inbound(json.loads(a_skeleton()))["settings"]["clients"]
+    assert client["email"] == PLACEHOLDER_NAME
+    return {client["email"]: client["password"]}
 
 
 def with_users(users: Mapping[str, str], *, api: str) -> str:
     """What a bare Xray needs to carry `users` (keys by name). `api`: where it is asked for them."""
     config: dict[str, Any] = json.loads(a_skeleton())
     config["api"]["listen"] = api
-    config["inbounds"][0]["settings"]["clients"] += [{"email": name, "password": key} for name, key in users.items()]
+    _inbound(config)["settings"]["clients"] += [{"email": name, "password": key} for name, key in users.items()]
     return json.dumps(config)
+
+
+def _inbound(config: dict[str, Any]) -> dict[str, Any]:
+    (inbound,) = (inbound for inbound in config["inbounds"] if inbound["tag"] == SHADOWSOCKS_TAG)
+    return dict(inbound)
 
 
 @contextmanager

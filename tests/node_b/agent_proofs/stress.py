@@ -18,7 +18,7 @@ from tests.node_b.agent_proofs.node import a_client, state
 from tests.node_b.agent_proofs.page import Page
 
 SEED: Final = 2022
-OPERATORS: Final = 4
+OPERATORS: Final = 12
 VISITORS: Final = 5
 # A key comes again only after so many others.
 KEYS: Final = 6

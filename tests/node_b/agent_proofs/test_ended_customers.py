@@ -15,7 +15,6 @@ from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import IN_A_YEAR, Node, a_node, assert_all_agree
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY
 from tests.waiting import until
 
 # What the design promises; a call's own effect is there when it is answered.
@@ -47,7 +46,7 @@ def place(page: Page, tmp_path: Path) -> Iterator[Place]:
     """Anna and Boris are customers, and work."""
     with ExitStack() as stack:
         node = stack.enter_context(a_node(tmp_path))
-        crowd = stack.enter_context(a_crowd(CUSTOMERS, SERVER_KEY, tmp_path, datagrams=True))
+        crowd = stack.enter_context(a_crowd(CUSTOMERS, tmp_path, datagrams=True))
         place = Place(node, crowd, page)
         for name in ("anna", "boris"):
             node.put(name, CUSTOMERS[name])

@@ -11,7 +11,6 @@ from tests.node_b.agent_proofs.crowd import a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import a_node, assert_all_agree, state, xrays
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY
 from tests.proofs.test_full_disk import SmallDisk, a_small_disk
 from tests.waiting import until
 
@@ -26,7 +25,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def test_a_full_disk_refuses_calls_plainly_and_changes_nothing(disk: SmallDisk, page: Page, tmp_path: Path) -> None:
-    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, SERVER_KEY, tmp_path) as crowd:
+    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, tmp_path) as crowd:
         for name in ("anna", "boris"):
             node.put(name, CUSTOMERS[name])
         before, in_file, in_xray = node.users(), node.keys_in_the_file(), node.keys_in_the_running_xray()
@@ -62,7 +61,7 @@ def test_a_full_disk_refuses_calls_plainly_and_changes_nothing(disk: SmallDisk, 
 
 def test_who_has_ended_is_kept_out_although_the_disk_is_full(disk: SmallDisk, page: Page, tmp_path: Path) -> None:
     """A customer must not use a node for nothing because a disk is full."""
-    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, SERVER_KEY, tmp_path) as crowd:
+    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, tmp_path) as crowd:
         node.put("anna", CUSTOMERS["anna"], limit=100_000)
         node.put("boris", CUSTOMERS["boris"])
         disk.fill()
@@ -80,7 +79,7 @@ def test_who_has_ended_is_kept_out_although_the_disk_is_full(disk: SmallDisk, pa
 def test_an_agent_that_starts_on_a_full_disk_carries_traffic_or_says_why(
     disk: SmallDisk, page: Page, tmp_path: Path
 ) -> None:
-    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, SERVER_KEY, tmp_path) as crowd:
+    with a_node(tmp_path) as node, a_crowd(CUSTOMERS, tmp_path) as crowd:
         node.put("anna", CUSTOMERS["anna"])
         node.is_killed()
         node.container_ends()

@@ -13,7 +13,7 @@ from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import a_node, assert_all_agree, xrays
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import PLACEHOLDER, SERVER_KEY
+from tests.node_b.agent_proofs.skeleton import placeholder
 from tests.waiting import until
 
 USERS: Final = [f"user_{number}" for number in range(8)]
@@ -32,7 +32,7 @@ def test_a_fresh_xray_takes_over_and_no_new_connection_is_refused(page: Page, tm
     renew_at, moment = soon()
     with ExitStack() as stack:
         node = stack.enter_context(a_node(tmp_path, AGENT_RENEW_AT=renew_at))
-        crowd = stack.enter_context(a_crowd(CUSTOMERS, SERVER_KEY, tmp_path))
+        crowd = stack.enter_context(a_crowd(CUSTOMERS, tmp_path))
         for name, key in CUSTOMERS.items():
             node.put(name, key)
         left_over = stack.enter_context(crowd.staying(REMOVED[0]))
@@ -52,7 +52,7 @@ def test_a_fresh_xray_takes_over_and_no_new_connection_is_refused(page: Page, tm
         assert time.time() > moment - 1
         assert load.refused == []
         assert with_dummies > 1 + len(USERS)
-        assert node.keys_in_the_running_xray().keys() == {PLACEHOLDER, *USERS}
+        assert node.keys_in_the_running_xray().keys() == {*placeholder(), *USERS}
         assert not left_over.goes_on()
         assert [name for name in REMOVED if crowd.gets_through(name)] == []
         until(lambda: all(node.users()[name].used_traffic >= load.brought(name) for name in USERS))

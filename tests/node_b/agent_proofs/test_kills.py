@@ -16,7 +16,6 @@ from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import Node, a_node, assert_all_agree, xrays
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY
 from tests.waiting import until
 
 PROMISED: Final = 2.0
@@ -54,7 +53,7 @@ class Place:
 def place(page: Page, tmp_path: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         node = stack.enter_context(a_node(tmp_path))
-        crowd = stack.enter_context(a_crowd(CUSTOMERS, SERVER_KEY, tmp_path))
+        crowd = stack.enter_context(a_crowd(CUSTOMERS, tmp_path))
         for name in (*USERS, "removed"):
             node.put(name, CUSTOMERS[name])
         node.put("expired", CUSTOMERS["expired"], expires_at=int(time.time()) + 1)

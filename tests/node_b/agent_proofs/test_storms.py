@@ -17,7 +17,6 @@ from tests.node_b.agent_proofs.crowd import a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import Node, a_client, a_node, assert_all_agree, state
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY
 
 SEED: Final = 2022
 KILLS: Final = 20
@@ -153,7 +152,7 @@ def test_what_was_answered_holds_whenever_the_agent_is_killed(page: Page, tmp_pa
                 caller.compare(held)
             assert_all_agree(node)
         those_left = {name: key for caller in callers for name, key in caller.known.items() if key is not None}
-        with a_crowd(those_left, SERVER_KEY, tmp_path) as crowd:
+        with a_crowd(those_left, tmp_path) as crowd:
             assert [name for name in those_left if not crowd.gets_through(name)] == []
 
     assert sum(caller.answers for caller in callers) > 20 * KILLS

@@ -13,7 +13,6 @@ from tests.node_b.agent_proofs.crowd import a_crowd
 from tests.node_b.agent_proofs.history import Attempt
 from tests.node_b.agent_proofs.node import Node, a_node, assert_all_agree
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY
 from tests.node_b.agent_proofs.stress import QUIET, ROTATED, STEADY, VISITING, Stress, customers
 from tests.waiting import until
 
@@ -23,7 +22,7 @@ LONG: Final = 2.0
 
 
 def test_customers_come_and_go_as_fast_as_the_agent_takes_it(page: Page, tmp_path: Path) -> None:
-    with a_node(tmp_path) as node, a_crowd(customers(), SERVER_KEY, tmp_path) as crowd:
+    with a_node(tmp_path) as node, a_crowd(customers(), tmp_path) as crowd:
         xray = node.xray()
         stress = Stress(crowd, page)
         stress.begin()

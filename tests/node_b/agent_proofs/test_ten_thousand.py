@@ -16,7 +16,7 @@ from tests.node_b.agent_proofs.crowd import a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import a_client, a_node, assert_all_agree, state
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import PLACEHOLDER, SERVER_KEY
+from tests.node_b.agent_proofs.skeleton import placeholder
 
 PROMISED: Final = 2.0
 CONNECTIONS: Final = 64
@@ -65,9 +65,9 @@ def others_being_put() -> Iterator[dict[str, str]]:
 
 
 def test_ten_thousand_customers_work_within_two_seconds_of_a_restart(page: Page, tmp_path: Path) -> None:
-    with a_node(tmp_path) as node, a_crowd(SAMPLE, SERVER_KEY, tmp_path) as crowd:
+    with a_node(tmp_path) as node, a_crowd(SAMPLE, tmp_path) as crowd:
         put_all()
-        assert node.keys_in_the_running_xray().keys() - {PLACEHOLDER} == MANY.keys()
+        assert node.keys_in_the_running_xray().keys() - placeholder().keys() == MANY.keys()
 
         with others_being_put() as others:
             node.is_killed()

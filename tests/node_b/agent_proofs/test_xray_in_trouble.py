@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Final
 
 import pytest
 
+from shared.inbounds import SHADOWSOCKS_PORT
 from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import ROOT, TOKEN, Node, a_node, a_node_that_may_not_start, assert_all_agree, xrays
 from tests.node_b.agent_proofs.page import Page
-from tests.node_b.agent_proofs.skeleton import SERVER_KEY, a_bare_xray
-from tests.programs import program
+from tests.node_b.agent_proofs.skeleton import a_bare_xray
+from tests.programs import is_open, program
 from tests.waiting import until
 
 CUSTOMERS: Final = {name: a_key(name) for name in ("anna", "boris", "ghost")}
@@ -28,7 +28,7 @@ GHOST: Final = {"ghost": CUSTOMERS["ghost"]}
 
 @pytest.fixture
 def crowd(page: Page, tmp_path: Path) -> Iterator[Crowd]:
-    with a_crowd(CUSTOMERS, SERVER_KEY, tmp_path) as crowd:
+    with a_crowd(CUSTOMERS, tmp_path) as crowd:
         yield crowd
 
 
@@ -63,9 +63,8 @@ def test_a_stranger_on_the_port_is_named_and_not_joined(crowd: Crowd, tmp_path: 
             node.starts()
             until(lambda: answers(node))
             node.put("anna", CUSTOMERS["anna"])
-            time.sleep(2)
+            until(lambda: not says_it_is_healthy())
             assert xrays() == [stranger], "its own Xray must not share the port, nor is the stranger its to end"
-            assert not says_it_is_healthy()
             assert "443" in node.log.read_text()
         until(node.is_up)
         until(lambda: works(crowd, "anna"))
@@ -108,7 +107,7 @@ def left_behind(node: Node) -> Iterator[int]:
     command = [str(program("xray")), "run", "-c", str(node.state / "xray.json")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            until(lambda: xrays() == [process.pid])
+            until(lambda: xrays() == [process.pid] and is_open(SHADOWSOCKS_PORT))
             yield process.pid
         finally:
             process.kill()
@@ -158,10 +157,9 @@ def test_a_refused_configuration_is_told_with_its_reason_and_not_tried_again_and
         starts = xray.starts
         os.kill(node.xray(), signal.SIGKILL)
         until(lambda: "it was told to refuse" in node.log.read_text())
-        time.sleep(3)
+        until(lambda: not says_it_is_healthy())
         assert xray.starts - starts <= 2
         assert not node.status().xray.running
-        assert not says_it_is_healthy()
 
         xray.takes_it_again()
         node.put("boris", CUSTOMERS["boris"])
