@@ -15,8 +15,8 @@ _BOT = {"id": 4242, "is_bot": True, "first_name": "Bot", "username": "qent_test_
 
 @dataclass
 class Api:
-    """A Bot API. `mood`: well, page or json (somebody else answers), cut (hears the call and hangs up), hang (hears and says
-    nothing), or a number: Telegram's own refusal with that code. `sulks_at`: only for these methods."""
+    """A Bot API. `mood`: well; page or json (somebody else answers); cut (hears the call and hangs up); hang (hears it
+    and says nothing); or a number, Telegram's own refusal with that code. `sulks_at`: only for these methods."""
 
     mood: str = "well"
     sulks_at: set[str] = field(default_factory=set)
