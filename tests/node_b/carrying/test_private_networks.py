@@ -68,7 +68,7 @@ def test_what_is_private_does_not_answer_customers(app: App, key: str) -> None:
     until(lambda: app.says(PAGE_NAME, 80, REQUEST, key).startswith(b"HTTP/"))
 
     with ThreadPoolExecutor(len(PRIVATE)) as at_once:  # some are not refused, but left waiting
-        said = at_once.map(lambda place: app.says(*place, REQUEST, key), PRIVATE)
+        said = at_once.map(lambda place: app.says(place[0], place[1], REQUEST, key), PRIVATE)
 
         assert dict(zip(PRIVATE, said, strict=True)) == dict.fromkeys(PRIVATE, b"")
 

@@ -22,10 +22,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Network:
-    """What one machine sees. `mounts`: files that its processes find in the place of the machine's own."""
+    """What one machine sees. `mounts`: files that its processes find in the place of the machine's own; `variables`:
+    of their environment."""
 
     handle: int
     mounts: dict[Path, Path] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -45,7 +47,7 @@ class Network:
         with self.entered(), log.open("ab") as output:
             return subprocess.Popen(
                 [*self._mounting(), *map(str, command)],
-                env={"PATH": os.environ["PATH"], **(environment or {})},
+                env={"PATH": os.environ["PATH"], **self.variables, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -47,6 +47,7 @@ def a_world(directory: Path) -> Iterator[World]:
         node_network.mounts[Path("/etc/resolv.conf")] = resolv_conf
         stack.enter_context(resolving(internet))
         sites = stack.enter_context(the_sites(internet, directory))
+        customers.variables["SSL_CERT_FILE"] = str(sites.certificate)  # to them, the borrowed site is a genuine one
         node = stack.enter_context(a_node(node_network, directory))
         shop = stack.enter_context(a_shop(shop_network, directory, node.block()))
         yield World(internet, sites, node, customers, shop_network, shop)
