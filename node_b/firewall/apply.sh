@@ -102,9 +102,10 @@ ports_in() {
 }
 
 refuse_lockout() {
-  local port
+  local port opened
+  opened=$(ports_in "$1" | tr '\n' ' ')
   for port in $(listening_ssh_ports); do
-    ports_in "$1" | grep --quiet --line-regexp "$port" ||
+    [[ " $opened" == *" $port "* ]] ||
       fail "sshd listens on $port, which these rules close: add it to SSH_PORTS. Nothing was changed"
   done
 }

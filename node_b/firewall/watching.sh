@@ -61,8 +61,12 @@ uptime_ms() {
   echo $((10#${up/./} * 10))
 }
 
+# All of the output is read: grep leaves a pipe at its first match when nobody wants to see it, and whoever still writes
+# has failed then.
 has_new_connection() {
-  connections established "$1" | grep --quiet --invert-match --line-regexp --fixed-strings --file="$RUN/seen"
+  local new
+  new=$(connections established "$1" | grep --invert-match --line-regexp --fixed-strings --file="$RUN/seen") || true
+  [[ $new ]]
 }
 
 # TCP connections in STATE to one of PORTS, `HERE THERE` a line. Not those from this machine: they came over loopback.
@@ -77,7 +81,7 @@ from_elsewhere() {
   local here there address
   while read -r here there; do
     address=${there%:*} address=${address#[} address=${address%]} address=${address#::ffff:} address=${address%\%*}
-    ip route get "$address" 2>/dev/null | grep --quiet ^local || echo "$here $there"
+    [[ $(ip route get "$address" 2>/dev/null) == local* ]] || echo "$here $there"
   done
 }
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_every_port_of_sshd_and_both_kinds_of_address_count(operator: Operator, 
     until_on_trial(operator)
 
     with an_ssh_connection(operator.machines.stranger, port, address):
+        assert ends(process)[0] == IN_FORCE
+
+
+def test_several_new_connections_are_as_good_as_one(operator: Operator) -> None:
+    process = operator.begins(*FOR_LONG, operator.rules)
+    until_on_trial(operator)
+
+    with ExitStack() as connections:
+        watcher = operator.watcher()
+        os.kill(watcher, signal.SIGSTOP)
+        for _ in range(50):
+            connections.enter_context(an_ssh_connection(operator.machines.stranger))
+        os.kill(watcher, signal.SIGCONT)
         assert ends(process)[0] == IN_FORCE
 
 
@@ -218,6 +232,16 @@ def test_rules_do_not_stay_unproven_when_the_watcher_dies(operator: Operator, ho
 
     assert ends(process)[0] == TAKEN_BACK
     assert operator.in_force() == ""
+
+
+def test_they_do_not_stay_either_when_nobody_waits_for_the_watcher(operator: Operator) -> None:
+    process = operator.begins(*FOR_LONG, operator.rules)
+    until_on_trial(operator)
+    os.killpg(process.pid, signal.SIGKILL)
+
+    os.kill(operator.watcher(), signal.SIGTERM)
+
+    until(lambda: operator.in_force() == "")
 
 
 def test_rules_that_cannot_be_kept_for_the_next_boot_are_taken_back(operator: Operator) -> None:
