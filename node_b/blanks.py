@@ -44,11 +44,6 @@ def render_text(template: str, values: Mapping[str, Value]) -> str:
     return rendered
 
 
-def blanks_of(template: str) -> set[str]:
-    """The names of the blanks in `template`."""
-    return set(_BLANK.findall(template))
-
-
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from node_b.blanks import Value, blanks_of
+from node_b.blanks import Value
 from node_b.render import RenderError, render_json, render_text
 
 
@@ -76,7 +76,3 @@ def test_an_error_never_says_a_value() -> None:
 def test_a_value_that_looks_like_a_blank_is_a_value() -> None:
     assert render_text("{{a}} {{b}}", {"a": "{{b}}", "b": "x"}) == "{{b}} x"
     assert json.loads(render_json('["{{a}}", "{{b}}"]', {"a": "{{b}}", "b": "x"})) == ["{{b}}", "x"]
-
-
-def test_the_blanks_of_a_template_are_found() -> None:
-    assert blanks_of('{"a": "{{port}}"} {{tag}} {{port}}') == {"port", "tag"}
