@@ -88,6 +88,11 @@ class Running:
         self.api.close()
         self.process.stop()
 
+    def give_up(self) -> None:
+        """It does not do what it should: it gets little time."""
+        self.api.close()
+        self.process.stop(grace=0.2)
+
     def _differences(self, wanted: Mapping[str, str]) -> tuple[list[str], list[str]]:
         gone = [name for name, key in self.users.items() if wanted.get(name) != key]
         new = [name for name, key in wanted.items() if self.users.get(name) != key]

@@ -25,7 +25,7 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _LOOK_AGAIN: Final = 1.0
 # Connections that were being made to the old Xray at a hand-over get this long to be made, in seconds.
-_DRAINING: Final = 1.0
+_DRAINING: Final = 3.0
 _API_PORT_TAKEN: Final = "address already in use"
 
 
@@ -78,7 +78,7 @@ class Supervisor:
         """Give up on the running one; the next `tend` starts a fresh one from the file."""
         log.error("Xray is started anew", reason=reason)
         if self.current:
-            self.current.stop()
+            self.current.give_up()
             self.current = None
             self.metrics.restarts.inc()
 

@@ -65,12 +65,12 @@ class XrayProcess:
             return False
         return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
 
-    def stop(self) -> None:
-        """At once if it does not take the hint."""
+    def stop(self, grace: float = _GRACE) -> None:
+        """Killed if it does not take the hint within `grace` seconds."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(_GRACE)
+            self._process.wait(grace)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
