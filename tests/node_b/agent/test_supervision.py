@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -157,20 +157,25 @@ def _bound(thief: socket.socket, port: int) -> bool:
     return True
 
 
-def _left_behind(directory: Path) -> "subprocess.Popen[bytes]":
+@contextmanager
+def _left_behind(directory: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """What a killed agent would leave where the kernel does not end its child."""
     with a_running_agent(directory) as agent:
         agent.put("q_removed")
-    config = agent.settings.state / "xray.json"
-    process = subprocess.Popen([agent.settings.xray, "run", "-c", config], stdout=subprocess.DEVNULL)
-    until(lambda: is_open(_port(agent)))
-    return process
+    command = [agent.settings.xray, "run", "-c", agent.settings.state / "xray.json"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: is_open(_port(agent)))
+            yield process
+        finally:
+            process.kill()
 
 
 def test_an_xray_that_a_killed_agent_left_behind_is_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with _left_behind(tmp_path) as stale:
-        with a_running_agent(tmp_path) as agent:
+        with a_running_agent(tmp_path, healthy=False) as agent:
             assert stale.wait(10) == 0
+            until(agent.is_healthy)
             assert pid_of_xray(agent) != stale.pid
             agent.delete("q_removed")
             assert agent.in_xray() == {}
