@@ -162,7 +162,7 @@ def _left_behind(directory: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """What a killed agent would leave where the kernel does not end its child."""
     with a_running_agent(directory) as agent:
         agent.put("q_removed")
-    command = [agent.settings.xray, "run", "-c", agent.settings.state / "xray.json"]
+    command = [str(agent.settings.xray), "run", "-c", str(agent.settings.state / "xray.json")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             until(lambda: is_open(_port(agent)))
