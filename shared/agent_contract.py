@@ -85,7 +85,8 @@ class UserPage(_Reply):
 
 
 class XrayStatus(_Reply):
-    """The agent's own Xray. `started_at`: seconds since the epoch, null while it is down; `problem`: why it is down."""
+    """The agent's own Xray. `started_at`: seconds since the epoch, null while it is down; `problem`: why it is down,
+    or who shares its port."""
 
     running: bool
     version: str

@@ -13,6 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -105,6 +106,8 @@ class Keeper:
         self._renewal_looked_at = clock()
         self._renewal_due = False
         self._file_problem: str | None = None
+        self._database_problem: str | None = None
+        self._said: Mapping[str, str] = {}
         self.snapshot = Snapshot()
         supervisor.on_exit = self.wake
 
@@ -179,7 +182,7 @@ class Keeper:
 
     def _counted(self) -> list[tuple[Running, Counted]]:
         """What each Xray has carried since it was last booked, every second."""
-        if time.monotonic() - self._counted_at < _COUNT_EVERY:
+        if time.monotonic() - self._counted_at < _COUNT_EVERY and not self._users.unsaved:
             return []
         self._counted_at = time.monotonic()
         counted = [self._unbooked(xray) for xray in self._supervisor.all()]
@@ -212,7 +215,12 @@ class Keeper:
             if isinstance(error, ConfigRefused) and len(changes) > 1:
                 for change in changes:  # so that one which Xray does not take harms no other
                     self._settle([change], [])
+            else:
+                # Those who have ended are out all the same.
+                self._users.unsaved = _by_name(counted)
+                self._follow_the_clock()
             return
+        self._users.unsaved, self._database_problem = {}, None
         self._book(counted)
         self._tell_xray(_LONGEST_FOR_CALLERS if changes else _LONGEST_FOR_THE_CLOCK)
         for change, answer in answers:
@@ -264,8 +272,9 @@ class Keeper:
         """`must`: somebody waits to hear that it is in the file. What only time has changed is told to Xray all the
         same, and comes into the file when it can."""
         file = self._supervisor.file
-        if not must and file.users is not None:
+        if not must and file.users is not None and wanted != self._said:
             _say_what_changed(file.users, wanted)
+            self._said = wanted
         try:
             file.prepare(self._supervisor.skeleton, wanted, file.port)
         except (ConfigRefused, OSError) as error:
@@ -285,9 +294,9 @@ class Keeper:
         if len(changes) > 1 and isinstance(error, ConfigRefused):
             return  # each gets its own answer
         self._metrics.not_durable.inc(len(changes))
-        if changes or self._file_problem != str(error):
+        if changes or self._database_problem != str(error):
             log.error("changes could not be made durable", reason=str(error), changes=len(changes))
-        self._file_problem = str(error)
+        self._database_problem = str(error)
         _fail(changes, NotDurable(f"nothing was changed: {error}"))
 
     def _tell_xray(self, longest: float) -> None:
@@ -370,7 +379,7 @@ class Keeper:
         running = xray is not None and xray.process.code is None
         self.snapshot = Snapshot(
             started_at=xray.process.started_at if xray and running else None,
-            problem=None if running else self._supervisor.problem,
+            problem=self._supervisor.problem,
             refused=self._supervisor.refused,
             users=len(self._users.held),
             enabled=len(self._supervisor.file.users or {}),
@@ -378,6 +387,15 @@ class Keeper:
             dummies=xray.dummies if xray else 0,
             down_since=None if running else self.snapshot.down_since or time.monotonic(),
         )
+
+
+def _by_name(counted: Sequence[tuple[Running, Counted]]) -> dict[str, int]:
+    """Bytes, both ways."""
+    amounts: dict[str, int] = defaultdict(int)
+    for _, counters in counted:
+        for (name, _), amount in counters.items():
+            amounts[name] += amount
+    return amounts
 
 
 def _say_what_changed(before: Mapping[str, str], now: Mapping[str, str]) -> None:

@@ -1,7 +1,8 @@
-"""Who is on our port before Xray starts: Xray would share it without a word, and every second connection go astray."""
+"""Who else is on our port: Xray shares it without a word, and every second connection goes astray."""
 
 import contextlib
 import ipaddress
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -33,11 +34,14 @@ def end_left_behind(config: Path) -> None:
                     process.wait(_GRACE)
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises PortHeld, with the pid where the system tells it (other users' and other containers' stay hidden)."""
+def check_port(host: str, port: int, ours: Collection[int] = ()) -> None:
+    """`ours`: the pids that may have it. Raises PortHeld, with the pid where the system tells it (other users' and
+    other containers' stay hidden)."""
     for found in psutil.net_connections(kind="inet"):
         is_server = found.status == psutil.CONN_LISTEN or (found.status == psutil.CONN_NONE and not found.raddr)
-        if is_server and found.laddr and found.laddr.port == port and _same_address(host, found.laddr.ip):
+        if not is_server or not found.laddr or found.laddr.port != port or found.pid in ours:
+            continue
+        if _same_address(host, found.laddr.ip):
             raise PortHeld(f"port {port} is held by {_described(found.pid)}: end that, or move it to another port")
 
 

@@ -24,6 +24,7 @@ _WELL_AFTER: Final = 2.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _LOOK_AGAIN: Final = 1.0
+_LOOK_AROUND: Final = 15.0
 # Connections that were being made to the old Xray at a hand-over get this long to be made, in seconds.
 _DRAINING: Final = 3.0
 _API_PORT_TAKEN: Final = "address already in use"
@@ -31,7 +32,7 @@ _API_PORT_TAKEN: Final = "address already in use"
 
 @dataclass(slots=True)
 class Supervisor:
-    """`current`: the Xray that is up. `problem`: why there is none, in one sentence."""
+    """`current`: the Xray that is up. `problem`: why there is none, or who shares its port, in one sentence."""
 
     skeleton: Skeleton
     file: ConfigFile
@@ -44,6 +45,7 @@ class Supervisor:
     _failures: int = 0
     _start_at: float = 0.0
     _draining: list[tuple[Running, float]] = field(default_factory=list)
+    _looked_around_at: float = field(default_factory=time.monotonic)
     _ever_started: bool = False
 
     def all(self) -> Iterator[Running]:
@@ -58,6 +60,8 @@ class Supervisor:
         self._notice_end()
         if self.current is None and not self.refused and time.monotonic() >= self._start_at:
             self._start(users())
+        elif self.current and time.monotonic() - self._looked_around_at > _LOOK_AROUND:
+            self._look_around()
 
     def config_changed(self) -> None:
         """What was refused may be taken now."""
@@ -163,6 +167,19 @@ class Supervisor:
     def _check_port(self) -> None:
         end_left_behind(self.file.path)
         check_port(*self.skeleton.address)
+
+    def _look_around(self) -> None:
+        """Somebody who came later takes a share of the connections. It is not ours to end, and ending our own would
+        leave all to it: an operator is told."""
+        self._looked_around_at, before = time.monotonic(), self.problem
+        try:
+            check_port(*self.skeleton.address, ours={one.process.pid for one in self.all()})
+        except PortHeld as held:
+            self.problem = str(held)
+            if self.problem != before:
+                log.error("Xray shares its port, and connections are lost", reason=str(held))
+        else:
+            self.problem = None
 
     def _started(self) -> Running:
         if self.file.users is None:

@@ -55,6 +55,9 @@ class User:
     def enabled(self, now: float) -> bool:
         return self.expires_at > now and (self.traffic_limit == 0 or self.used_traffic < self.traffic_limit)
 
+    def with_traffic(self, amount: int) -> "User":
+        return replace(self, used_traffic=self.used_traffic + amount)
+
     def report(self, now: float) -> UserReport:
         return UserReport(
             name=self.name,
@@ -112,7 +115,7 @@ class Changes:
         if user is None:  # removed meanwhile: there is nobody to count it for
             return
         self._connection.execute("UPDATE users SET used_traffic = used_traffic + ? WHERE name = ?", (amount, name))
-        self.users[name] = replace(user, used_traffic=user.used_traffic + amount)
+        self.users[name] = user.with_traffic(amount)
 
     def enabled(self, now: float) -> dict[str, str]:
         """Names and keys of all who may connect, with these changes made."""
@@ -134,7 +137,8 @@ class Changes:
 
 
 class Users:
-    """Raises ConfigurationProblems, with a remedy, if the file cannot be used. `taken`: a key that no user may have."""
+    """Raises ConfigurationProblems, with a remedy, if the file cannot be used. `taken`: a key that no user may have.
+    `unsaved`: bytes by name that were counted and found no room; limits hold for them, too."""
 
     def __init__(self, path: Path, taken: str = "") -> None:
         try:
@@ -147,6 +151,7 @@ class Users:
             raise ConfigurationProblems([_remedy(path, error)]) from error
         self._owners = {taken: ""} | {user.key: user.name for user in self.held.values()}
         self._one_reader = threading.Lock()
+        self.unsaved: Mapping[str, int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[Changes]:
@@ -173,7 +178,11 @@ class Users:
                 self.held[name] = user
 
     def enabled(self, now: float) -> dict[str, str]:
-        return {user.name: user.key for user in self.held.values() if user.enabled(now)}
+        users = {user.name: user.key for user in self.held.values() if user.enabled(now)}
+        for name in users.keys() & self.unsaved.keys():
+            if not self.held[name].with_traffic(self.unsaved[name]).enabled(now):
+                del users[name]
+        return users
 
     def page(self, after: str, limit: int, now: float) -> UserPage:
         """For any thread."""

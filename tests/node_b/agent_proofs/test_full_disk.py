@@ -1,8 +1,10 @@
 """The disk under the agent's state is full: calls are refused plainly, nothing is changed by halves, customers notice
 nothing, and everything goes on when there is room."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,10 +13,12 @@ from tests.node_b.agent_proofs.crowd import a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import a_node, assert_all_agree, state, xrays
 from tests.node_b.agent_proofs.page import Page
+from tests.node_b.agent_proofs.skeleton import placeholder
 from tests.proofs.test_full_disk import SmallDisk, a_small_disk
 from tests.waiting import until
 
-CUSTOMERS = {name: a_key(name) for name in ("anna", "boris", "carl", "anna_again")}
+PROMISED: Final = 2.0
+CUSTOMERS: Final = {name: a_key(name) for name in ("anna", "boris", "carl", "anna_again")}
 
 
 @pytest.fixture
@@ -64,15 +68,26 @@ def test_who_has_ended_is_kept_out_although_the_disk_is_full(disk: SmallDisk, pa
     with a_node(tmp_path) as node, a_crowd(CUSTOMERS, tmp_path) as crowd:
         node.put("anna", CUSTOMERS["anna"], limit=100_000)
         node.put("boris", CUSTOMERS["boris"])
+        ends_at = int(time.time()) + 2
+        node.put("carl", CUSTOMERS["carl"], expires_at=ends_at)
         disk.fill()
         assert crowd.gets_through("anna", wanted=200_000)
+        log_before = len(node.log.read_text().splitlines())
 
-        until(lambda: not crowd.gets_through("anna", patience=0.5))
+        time.sleep(PROMISED)
+        assert not crowd.gets_through("anna", patience=0.5)
+        time.sleep(max(0.0, ends_at + PROMISED - time.time()))
+        assert crowd.gets_through("boris")  # there is traffic to be saved, and it cannot be
+        assert not crowd.gets_through("carl", patience=0.5)
         assert crowd.gets_through("boris")
+        time.sleep(PROMISED)
+        assert len(node.log.read_text().splitlines()) < log_before + 10, "it says the same again and again"
 
         disk.gets_room()
         until(lambda: not node.users()["anna"].enabled)
+        assert not crowd.gets_through("anna", patience=0.5)
         assert node.users()["anna"].used_traffic >= 200_000
+        until(lambda: set(node.keys_in_the_file()) == {"boris", *placeholder()})
         assert_all_agree(node)
 
 
