@@ -114,7 +114,7 @@ def main() -> int:
     try:
         print("; ".join(changes(arguments.state, Panel(arguments.panel))) or "unchanged")
     except NoAdministrator as unknown:
-        print(f"the panel has no administrator {unknown} with our password", file=sys.stderr)
+        print(f"the panel knows no {unknown} with our password")
         return NO_ADMINISTRATOR
     except (PanelRefused, ConfigurationProblems, HTTPException, OSError) as error:
         print(f"the panel could not be set up: {error}", file=sys.stderr)

@@ -1,1 +1,1 @@
-"""The stack as it is deployed: real images, real `docker compose`, the deploy script itself; in a network of its own."""
+"""The stack as it is deployed: built images, the real `docker compose`, the deploy script itself, in an own network."""

@@ -1,4 +1,4 @@
-"""One engine, with one deployed node, for all of these tests: each takes it as it is and leaves it running."""
+"""One engine with one deployed node for all of these tests, which leave it as they would like to find it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,4 +27,5 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def node(engine: Engine) -> Iterator[Node]:
     with Node.machine(engine) as machine:
+        machine.deploy_first()
         yield machine

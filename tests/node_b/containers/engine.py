@@ -1,6 +1,5 @@
-"""A container engine of the test's own where there is no Docker: Podman's service for the ordinary `docker` client, with
-its own storage, in a network and a mount namespace of its own. Docker's health checks need systemd there, so a thread
-runs them.
+"""A container engine of the test's own: Podman's service for the ordinary `docker` client, with its own storage, in a
+network and a mount namespace of its own. Health checks would need systemd there, so a thread runs them.
 """
 
 import json
@@ -28,7 +27,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
 [engine.runtimes]
-runc = ["{0}/runc"]
+runc = ["{0}/programs/runc"]
 """
 # A test machine's root may not raise its own limits, as Docker's may: what is asked for beyond them is cut.
 _RUNC: Final = """#!{python}
@@ -48,6 +47,18 @@ for option, name in (("--bundle", "config.json"), ("--process", "")):
     if option in sys.argv:
         cut(os.path.join(sys.argv[sys.argv.index(option) + 1], name).rstrip("/"))
 os.execv("{runc}", ["runc", *sys.argv[1:]])
+"""
+# Podman tells the client 0 for a container that it has removed by itself, whatever it ended with.
+_DOCKER: Final = """#!/bin/bash
+[[ $1 == run ]] || exec {docker} "$@"
+id=$(mktemp --dry-run)
+arguments=()
+for argument in "$@"; do [[ $argument == --rm ]] || arguments+=("$argument"); done
+{docker} run --cidfile "$id" "${{arguments[@]:1}}"
+status=$?
+{docker} rm --force "$(<"$id")" >/dev/null
+rm "$id"
+exit $status
 """
 _STORAGE_CONF: Final = """
 [storage]
@@ -106,8 +117,10 @@ def an_engine(directory: Path) -> Iterator[Engine]:
     plugins.mkdir(parents=True)
     (plugins / "docker-compose").symlink_to(compose)
     (directory / "containers.conf").write_text(_CONTAINERS_CONF.format(directory))
-    (directory / "runc").write_text(_RUNC.format(python=sys.executable, runc=shutil.which("runc")))
-    (directory / "runc").chmod(0o755)
+    programs = directory / "programs"
+    programs.mkdir()
+    _write_program(programs / "runc", _RUNC.format(python=sys.executable, runc=shutil.which("runc")))
+    _write_program(programs / "docker", _DOCKER.format(docker=shutil.which("docker")))
     (directory / "storage.conf").write_text(_STORAGE_CONF.format(directory))
     socket = directory / "docker.sock"
     environment = {
@@ -117,6 +130,7 @@ def an_engine(directory: Path) -> Iterator[Engine]:
         "DOCKER_HOST": f"unix://{socket}",
         "DOCKER_BUILDKIT": "0",
         "XDG_RUNTIME_DIR": str(directory),
+        "PATH": f"{programs}:{os.environ['PATH']}",
     }
     with ExitStack() as running:
         inside = running.enter_context(_a_network_and_mounts(directory))
@@ -125,6 +139,11 @@ def an_engine(directory: Path) -> Iterator[Engine]:
         running.callback(_remove_all, engine)
         running.enter_context(_health_checks(engine))
         yield engine
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 @contextmanager
@@ -183,7 +202,8 @@ def _health_checks(engine: Engine) -> Iterator[None]:
     def check() -> None:
         while not stop.wait(1):
             for container in engine.run("podman", "ps", "--quiet").stdout.split():
-                engine.run("podman", "healthcheck", "run", container)
+                # A stopped process would hold it for ever.
+                engine.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
 
     thread = threading.Thread(target=check)
     thread.start()

@@ -43,9 +43,11 @@ COPY xray /usr/local/bin/xray
 _CADDY: Final = """
 FROM localhost/bookworm
 COPY caddy /usr/bin/caddy
-RUN python3 -c "import os; os.setxattr('/usr/bin/caddy', 'security.capability', bytes.fromhex('0100000200040000' + '0' * 24))"
+RUN python3 -c "import os; os.setxattr('/usr/bin/caddy', 'security.capability', bytes.fromhex('{capability}'))"
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 """
+# capabilities(7): revision 2, effective; permitted: the tenth; inheritable: none.
+_NET_BIND_SERVICE: Final = "01000002" + "00040000" + "0" * 24
 _MARZBAN: Final = """
 FROM {python}
 WORKDIR /code
@@ -54,7 +56,7 @@ COPY shared shared
 COPY sandbox sandbox
 COPY marzban /code
 RUN printf '#!/bin/sh\\nexec touch "${{SQLALCHEMY_DATABASE_URL#sqlite:///}}"\\n' >/usr/local/bin/alembic \\
- && printf '#!/bin/sh\\nexec python /code/marzban_cli.py "$@"\\n' >/usr/bin/marzban-cli \\
+ && printf '#!/bin/sh\\nexec python /code/main.py "$@"\\n' >/usr/bin/marzban-cli \\
  && chmod +x /usr/local/bin/alembic /usr/bin/marzban-cli
 ENV PYTHONPATH=/code
 CMD ["false"]
@@ -69,7 +71,7 @@ def make_images(engine: Engine, scratch: Path) -> None:
         PYTHON, _LIKE_PYTHONS, {"wheels": wheels()}, {"pip.conf": "[global]\nno-index = true\nfind-links = /wheels\n"}
     )
     build(XRAY, _XRAY, {"xray": program("xray")})
-    build(CADDY, _CADDY, {"caddy": program("caddy")})
+    build(CADDY, _CADDY.format(capability=_NET_BIND_SERVICE), {"caddy": program("caddy")})
     here = {"marzban": _STAND_INS / "marzban", "sandbox": ROOT / "sandbox", "shared": ROOT / "shared"}
     packages = "aiohttp grpcio psutil pydantic python-xray-api"
     build(MARZBAN, _MARZBAN.format(python=PYTHON, packages=packages), here)

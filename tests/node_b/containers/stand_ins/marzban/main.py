@@ -1,9 +1,10 @@
 """The panel in the stand-in for Marzban's image: the sandbox's, with what a deployment needs besides.
 
-That is an administrator in the database (`marzban-cli`), the change of its password, and the list of hosts. Refuses what
-Marzban cannot live with: a database that is not there, and an administrator in the environment.
+That is an administrator in the database (`marzban-cli`), the change of its password, and the list of hosts. Refuses an
+administrator in the environment, with whom Marzban cannot remove users.
 """
 
+import argparse
 import asyncio
 import os
 import signal
@@ -121,10 +122,31 @@ async def serve(store: Store) -> None:
     await runner.cleanup()
 
 
+def create_administrator(arguments: list[str]) -> int:
+    """As the original's command takes it where nobody can be asked: the password by the environment."""
+    parser = argparse.ArgumentParser(prog="marzban-cli")
+    create = parser.add_subparsers(required=True).add_parser("admin").add_subparsers(required=True).add_parser("create")
+    create.add_argument("--username", required=True)
+    create.add_argument("--sudo", action="store_true", required=True)
+    create.add_argument("--telegram-id", type=int, required=True)
+    create.add_argument("--discord-webhook", choices=["0"], required=True)
+    given = parser.parse_args(arguments)
+    administrators = Store(database()).table("administrators")
+    if given.username in administrators:
+        print(f'Admin "{given.username}" already exists!', file=sys.stderr)
+        return 255
+    administrators[given.username] = {"password": os.environ["MARZBAN_ADMIN_PASSWORD"], "is_sudo": given.sudo}
+    print(f'Admin "{given.username}" created successfully.')
+    return 0
+
+
 def main() -> int:
+    """The panel; or, with arguments, `marzban-cli`."""
     if "SUDO_USERNAME" in os.environ:
         print("an administrator of the environment breaks Marzban's removals", file=sys.stderr)
         return 1
+    if arguments := sys.argv[1:]:
+        return create_administrator(arguments)
     asyncio.run(serve(Store(database())))
     return 0
 
