@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from sandbox.marzban import create_app
-from sandbox.marzban.core import Core, PretendedCore
+from sandbox.marzban.cores import Core, PretendedCore
 from sandbox.marzban.inbounds import VLESS, Inbound
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles

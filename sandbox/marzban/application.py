@@ -8,7 +8,7 @@ from aiohttp import web
 from sandbox.marzban.answers import LOGIN_PATH, broken, translated, unauthorized
 from sandbox.marzban.calls import Calls
 from sandbox.marzban.connections import IdleConnections
-from sandbox.marzban.core import Core, PretendedCore
+from sandbox.marzban.cores import Core, PretendedCore
 from sandbox.marzban.inbounds import VLESS, Inbound
 from sandbox.marzban.panel import Panel
 from sandbox.marzban.tokens import Tokens

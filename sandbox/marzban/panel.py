@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sandbox.marzban.core import Core, CoreUser, PretendedCore
+from sandbox.marzban.cores import Core, CoreUser, PretendedCore
 from sandbox.marzban.inbounds import VLESS, Inbound, Tags, tags_of
 from sandbox.marzban.payloads import PROTOCOLS, SETTINGS, UserCreate, UserFields, UserModify, parsed
 from sandbox.node_control import Clock

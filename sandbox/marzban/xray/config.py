@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.marzban.core import CoreUser
+from sandbox.marzban.cores import CoreUser
 from sandbox.marzban.inbounds import Inbound
 
 Config = dict[str, Any]

@@ -32,7 +32,7 @@ ANNA, BORIS = "a0a0a0a0-0000-4000-8000-000000000001", "b0b0b0b0-0000-4000-8000-0
 
 @pytest.fixture(autouse=True)
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.marzban.xray.core.ROUND", 0.2)
+    monkeypatch.setattr("sandbox.marzban.xray.driving.ROUND", 0.2)
 
 
 @dataclass

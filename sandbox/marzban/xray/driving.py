@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.marzban.core import CoreUser, Managing
+from sandbox.marzban.cores import CoreUser, Managing
 from sandbox.marzban.xray.config import Config, panel_config
 from sandbox.marzban.xray.control import Control, CoreRefused
 from sandbox.marzban.xray.process import Process, free_port
