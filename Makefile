@@ -18,17 +18,18 @@ TOOLS := var/tools
 BUILT_SING_BOX := $(TOOLS)/sing-box-1.14.1
 BUILT_XRAY := $(TOOLS)/xray-26.3.27
 BUILT_CADDY := $(TOOLS)/caddy-2.11.9
+BUILT_COMPOSE := $(TOOLS)/docker-compose-v2.40.3
 
 CHECKS := var/checks
 # A check that cannot run says why; with NO_SKIPS=1 (as in CI) that is a failure.
 skip = echo "skipped: $(1)" | tee -a $(CHECKS)/skipped; test -z "$$NO_SKIPS"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke torture test proofs programs lint format types lock clean ruff imports mypy tsc pytest
+.PHONY: help demo smoke torture test test-node-b proofs programs lint format types lock clean ruff imports mypy tsc pytest
 .DELETE_ON_ERROR:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## the whole shop, offline, in your browser; Ctrl-C ends it
 	@exec $(BIN)/python -m sandbox demo
@@ -54,10 +55,14 @@ test: $(INSTALLED_FOR_TESTS) ## lint, types, import rules, tests and coverage; n
 	elif [ -z "$$failed" ]; then echo "Nothing was skipped."; fi; \
 	if [ -n "$$failed" ]; then echo "FAILED: $$failed"; exit 1; fi; echo "All checks passed."
 
-proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, nights of kills, on both databases; a quarter of an hour
-	@$(BIN)/pytest -n 2 --dist loadfile -m proof tests/proofs/test_a_hundred_purchases.py tests
+proofs: $(INSTALLED_FOR_TESTS) ## the long ones: a crash at every step, nights of kills, both databases, Node B; half an hour
+	@$(BIN)/pytest -n 2 --dist loadfile -m proof tests/proofs/test_a_hundred_purchases.py \
+		tests/node_b/agent_proofs/test_stress.py tests
 
-programs: $(BUILT_SING_BOX) $(BUILT_XRAY) $(BUILT_CADDY) ## build sing-box, Xray and Caddy, for tests; needs Go 1.26
+test-node-b: $(INSTALLED_FOR_TESTS) programs ## Node B with the real Xray: keys, kills, stress, firewall, containers; a quarter of an hour, root
+	@$(BIN)/pytest -n 2 --dist loadfile tests/node_b/agent_proofs/test_stress.py tests/node_b tests/deploy tests/sandbox/marzban
+
+programs: $(BUILT_SING_BOX) $(BUILT_XRAY) $(BUILT_CADDY) $(BUILT_COMPOSE) ## build Xray, sing-box, Caddy and docker compose, for tests; needs Go 1.26
 
 lint: ruff imports ## ruff, and who may import whom
 
@@ -117,8 +122,21 @@ $(BUILT_XRAY):
 $(BUILT_CADDY):
 	$(call go_install,github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9,caddy)
 
-define go_install
+# Built in a module of its own: the proxy has no command of this name that could be installed.
+$(BUILT_COMPOSE):
+	$(check_go)
+	@echo "Building $(@F) (once, a few minutes) …"
+	@rm -rf $(TOOLS)/new/compose && mkdir -p $(TOOLS)/new/compose
+	@cd $(TOOLS)/new/compose && go mod init compose && go get -tool github.com/docker/compose/v2/cmd@v2.40.3 \
+		&& CGO_ENABLED=0 go build -o docker-compose github.com/docker/compose/v2/cmd
+	@mv $(TOOLS)/new/compose/docker-compose $@ && rm -r $(TOOLS)/new/compose
+
+define check_go
 	@command -v go >/dev/null || { echo "Go is not installed: 1.26 or newer is needed to build $(@F)" >&2; exit 1; }
+endef
+
+define go_install
+	$(check_go)
 	@echo "Building $(@F) (once, a few minutes) …"
 	@GOBIN=$(abspath $(TOOLS)/new) CGO_ENABLED=0 go install $(1)
 	@mv $(TOOLS)/new/$(2) $@
