@@ -15,7 +15,7 @@ from sandbox.customer import Customer, actions, keys_and_link
 from shared.inbounds import SHADOWSOCKS_METHOD
 from tests.node_b.carrying.links import Link, ShadowsocksLink, VlessLink, read_link
 from tests.node_b.world.world import World
-from tests.sandbox.shop.test_three_nodes import asked
+from tests.sandbox.shop.test_three_nodes import another_link_than, asked
 from tests.waiting import until
 
 _numbers = itertools.count(7_000_000_900)
@@ -35,10 +35,13 @@ class Person:
         with self.world.shop_network.entered():
             delivery = self.chat.buy(plan)
         self.links, self.subscription_link = delivery.keys, delivery.subscription_link
-        # A letter does not wait for the slowest key.
-        until(lambda: {"vless", "ss"} <= {link.partition(":")[0] for link in self._polled()})
+        self._waits_for_every_key()
         if len(self.links) < (3 if self.world.node.outline else 2):
             self.asks_for_keys()
+
+    def _waits_for_every_key(self) -> None:
+        """A letter does not wait for the slowest."""
+        until(lambda: {"vless", "ss"} <= {link.partition(":")[0] for link in self._polled()})
 
     def asks_for_keys(self) -> None:
         with self.world.shop_network.entered():
@@ -46,14 +49,16 @@ class Person:
             self.links, self.subscription_link = self.chat.wait_for(keys_and_link)
 
     def takes_new_keys(self) -> None:
-        """By the button under `/my`; until the chat has brought them."""
+        """By the button under `/my`; until every one of them works."""
         with self.world.shop_network.entered():
             self.chat.write("/my")
             card = self.chat.wait_for(lambda message: message if "rotate:ask" in actions(message) else None)
             self.chat.press(card, "rotate:ask")
             question = self.chat.wait_for(lambda message: message if asked(message) else None)
             self.chat.press(question, asked(question) or "")
-            self.links, self.subscription_link = self.chat.wait_for(keys_and_link)
+            self.subscription_link = self.chat.wait_for(another_link_than(self.subscription_link))
+        self._waits_for_every_key()
+        self.asks_for_keys()
 
     def _polled(self) -> list[str]:
         return base64.b64decode(self.subscription()).decode().split()
