@@ -20,6 +20,8 @@ _PROXY_PORT: Final = 1080
 _FIRST_DATAGRAM_PORT: Final = 20_000
 # A refused customer is told nothing: its connection is closed, or silent.
 _PATIENCE: Final = 3.0
+# What is said on a connection that stays, and what is answered.
+LINE: Final = b"still there?\n"
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Conversation:
 
     def goes_on(self) -> bool:
         try:
-            self.tunnel.sendall(b"still there?\n")
-            return self.tunnel.recv(100) == b"still there?\n"
+            self.tunnel.sendall(LINE)
+            return self.tunnel.recv(100) == LINE
         except OSError:
             return False
 

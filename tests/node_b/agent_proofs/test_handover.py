@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.node_b.agent_proofs.crowd import Crowd, a_crowd
+from tests.node_b.agent_proofs.crowd import LINE, Crowd, a_crowd
 from tests.node_b.agent_proofs.keys import a_key
 from tests.node_b.agent_proofs.node import a_node, assert_all_agree, xrays
 from tests.node_b.agent_proofs.page import Page
@@ -18,8 +18,10 @@ from tests.waiting import until
 
 USERS: Final = [f"user_{number}" for number in range(8)]
 REMOVED: Final = [f"removed_{number}" for number in range(8)]
-CUSTOMERS: Final = {name: a_key(name) for name in (*USERS, *REMOVED)}
+TALKER: Final = "talker"
+CUSTOMERS: Final = {name: a_key(name) for name in (*USERS, *REMOVED, TALKER)}
 MINUTE: Final = 60
+UNASKED: Final = 0.25
 
 
 def soon() -> tuple[str, float]:
@@ -41,6 +43,7 @@ def test_a_fresh_xray_takes_over_and_no_new_connection_is_refused(page: Page, tm
         first = node.xray()
         with_dummies = len(node.keys_in_the_running_xray())
         load = stack.enter_context(a_load(crowd, page))
+        talk = stack.enter_context(ThreadPoolExecutor(1)).submit(talk_until_cut, crowd)
 
         until(lambda: time.time() > moment - 1)
         assert node.xray() == first
@@ -52,17 +55,32 @@ def test_a_fresh_xray_takes_over_and_no_new_connection_is_refused(page: Page, tm
         assert time.time() > moment - 1
         assert load.refused == []
         assert with_dummies > 1 + len(USERS)
-        assert node.keys_in_the_running_xray().keys() == {*placeholder(), *USERS}
+        assert node.keys_in_the_running_xray().keys() == {*placeholder(), *USERS, TALKER}
         assert not left_over.goes_on()
+        heard = talk.result()
+        print(f"{load.visits} visits, {len(load.cut)} cut; {heard} bytes of talk")
         assert [name for name in REMOVED if crowd.gets_through(name)] == []
         until(lambda: all(node.users()[name].used_traffic >= load.brought(name) for name in USERS))
+        until(lambda: node.users()[TALKER].used_traffic >= heard)
+        print(f"{node.users()[TALKER].used_traffic} of them counted")
         time.sleep(2.5)  # for what would be counted twice
+        assert node.users()[TALKER].used_traffic <= carried(page, TALKER)
         assert {name for name in USERS if node.users()[name].used_traffic > carried(page, name)} == set()
         assert_all_agree(node)
 
 
 def carried(page: Page, name: str) -> int:
-    return sum(visit.received + visit.sent for visit in page.visits if visit.visitor.startswith(f"{name}."))
+    return sum(visit.received + visit.sent for visit in page.visits if visit.visitor.partition(".")[0] == name)
+
+
+def talk_until_cut(crowd: Crowd) -> int:
+    """Bytes, both ways, of what was said and answered on a connection that the old Xray keeps to its end; without the
+    very last, said between the question what it has carried and its end."""
+    heard: list[float] = []
+    with crowd.staying(TALKER) as conversation:
+        while conversation.goes_on():
+            heard.append(time.monotonic())
+    return 2 * len(LINE) * sum(moment < heard[-1] - UNASKED for moment in heard)
 
 
 class Load:
