@@ -84,7 +84,7 @@ check_ports() {
   local project=$1 port listening ours holder
   shift
   has ss || return 0 # told already
-  ours=$(namespaces_of "$project")
+  ours=$(namespaces_of "$project") || true # a container may go away while it is looked at
   listening=$(ss --no-header --listening --tcp --udp --numeric --processes)
   for port in "$@"; do
     holder=$(holder_of "$port" "$ours" <<<"$listening")

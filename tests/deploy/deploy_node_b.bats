@@ -1,0 +1,223 @@
+# deploy_node_b.sh, with Docker and the clock played by programs of the test. The real engine is in tests/node_b/containers.
+
+bats_require_minimum_version 1.5.0
+load machine.bash
+
+setup() { a_machine; }
+
+@test "help says what there is, and needs nothing" {
+  run deploy --help
+
+  [ "$status" -eq 0 ]
+  for option in --node-a --dry-run --show-secrets --rotate --confirm --state; do [[ $output == *"$option"* ]]; done
+  [ ! -e "$STATE" ]
+}
+
+@test "an unknown option is refused by its name" {
+  run deploy --frobnicate 1
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"--frobnicate"*"--help"* ]]
+}
+
+@test "a dry run changes nothing" {
+  before=$(everything)
+
+  run deploy "${ANSWERS[@]}" --dry-run
+
+  [ "$status" -eq 0 ]
+  [ "$(everything)" = "$before" ]
+  [ ! -e "$STATE" ]
+  [[ $output == *"would run: docker build"*"nothing was changed"* ]]
+}
+
+@test "a dry run over a node changes nothing and shows no secret, not even when asked to" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+
+  run deploy --dry-run --show-secrets --rotate token
+
+  [ "$status" -eq 0 ]
+  [ "$(everything)" = "$before" ]
+  shows_no_secret "$output"
+}
+
+@test "the first run prints the block once" {
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 0 ]
+  [ "$(grep --count '^NODES__DE1__AGENT_TOKEN=' <<<"$output")" -eq 1 ]
+  [[ $output == *"NODES__DE1__AGENT_TOKEN=$(sed --quiet 's/^AGENT_TOKEN=//p' "$STATE/keys.env")"* ]]
+  [ "$(find "$STATE" -type f -name '*.env' -perm 600 | wc -l)" -ge 4 ]
+  nft list table inet qentvpn_node_b | grep --quiet 192.0.2.7
+}
+
+@test "the second run changes nothing, says so, and shows no secret" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+
+  run deploy
+
+  [ "$status" -eq 0 ]
+  [ "$(everything)" = "$before" ]
+  [[ $output == *"Nothing had to be changed"* ]]
+  [[ $output != *NODES__* ]]
+  shows_no_secret "$output"
+}
+
+@test "the block is shown again only when asked for" {
+  first=$(deploy "${ANSWERS[@]}" | grep ^NODES__)
+
+  run deploy --show-secrets
+
+  [ "$status" -eq 0 ]
+  [ "$(grep ^NODES__ <<<"$output")" = "$first" ]
+}
+
+@test "without Docker nothing is changed, and the remedy is named" {
+  without docker
+
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*"Docker is not installed"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "a Docker that does not answer, and one without its compose plugin" {
+  plays docker <<<'[[ $1 != info ]]'
+  run deploy "${ANSWERS[@]}"
+  [ "$status" -eq 1 ]
+  [[ $output == *"Docker does not answer"* ]]
+
+  plays docker <<<'[[ $1 != compose ]]'
+  run deploy "${ANSWERS[@]}"
+  [ "$status" -eq 1 ]
+  [[ $output == *"compose plugin is missing"* ]]
+}
+
+@test "each busy port is named, with who has it" {
+  "$PYTHON" -c 'import socket, time
+held = [socket.create_server(("127.0.0.1", port)) for port in (2053, 8443)]
+datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 443)); open("held", "w").close(); time.sleep(60)' 3>&- &
+  holder=$!
+  until [ -e held ]; do :; done
+  rm held
+
+  run deploy "${ANSWERS[@]}"
+  kill "$holder"
+
+  [ "$status" -eq 1 ]
+  for port in 2053 8443 443; do [[ $output == *"port $port/"*"(process $holder)"* ]]; done
+  [[ $output != *"443/tcp is taken"*"443/tcp is taken"*"443/tcp is taken"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "all problems are told at once: clock, memory, the borrowed site" {
+  plays timedatectl <<<'echo no'
+  plays chronyc <<<'exit 1'
+  plays openssl <<<'cat >/dev/null; echo "    Protocol  : TLSv1.2"'
+  printf 'MemTotal: 500000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
+
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"488 MB"*"--swap"* ]]
+  [[ $output == *"clock is not synchronised"* ]]
+  [[ $output == *"borrowed.test does not answer with TLS 1.3"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "where nobody can be asked, all missing answers are named" {
+  run deploy
+
+  [ "$status" -eq 1 ]
+  for option in --code --host --name-ru --name-en --borrow --node-a; do [[ $output == *"$option is missing"* ]]; done
+  [ ! -e "$STATE" ]
+}
+
+@test "answers that would break a file are refused" {
+  run deploy "${ANSWERS[@]}" --host "https://vpn.test" --node-a "node-a.test"
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"--host: a name or an address"* ]]
+  [[ $output == *"--node-a: addresses"* ]]
+}
+
+@test "a run that ended in the middle is continued, with the keys that it had made" {
+  plays nft <<<'exit 1'
+  run deploy "${ANSWERS[@]}"
+  [ "$status" -ne 0 ]
+  [[ $output != *NODES__* ]]
+  keys=$(<"$STATE/keys.env")
+  rm "$MACHINE/programs/nft"
+  rm -r "$STATE/rendered"
+
+  run deploy --without-proof
+
+  [ "$status" -eq 0 ]
+  [ "$(<"$STATE/keys.env")" = "$keys" ]
+  [[ $output == *NODES__DE1__AGENT_TOKEN=* ]]
+}
+
+@test "services that do not become healthy are no success" {
+  sed --in-place 's/\*" up "\*) .*/*" up "*) exit 1 ;;/' "$MACHINE/programs/docker"
+
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"not every service became healthy"*"logs --tail 50"* ]]
+  [[ $output != *NODES__* ]]
+}
+
+@test "two runs at once: the second is sent away" {
+  deploy "${ANSWERS[@]}"
+  exec 8<"$STATE"
+  flock 8
+
+  run deploy
+
+  exec 8<&-
+  [ "$status" -eq 1 ]
+  [[ $output == *"another deploy is at work"* ]]
+}
+
+@test "Node A that has moved changes its address and the firewall, and no container" {
+  deploy "${ANSWERS[@]}"
+  keys=$(<"$STATE/keys.env")
+  : >"$MACHINE/docker/calls"
+
+  run deploy --node-a 192.0.2.9 --without-proof
+
+  [ "$status" -eq 0 ]
+  nft list table inet qentvpn_node_b >"$MACHINE/rules"
+  grep --quiet 192.0.2.9 "$MACHINE/rules"
+  run ! grep --quiet 192.0.2.7 "$MACHINE/rules"
+  [ "$(sed --quiet 's/^NODE_A_ADDRESSES=//p' "$STATE/node.env")" = 192.0.2.9 ]
+  [ "$(<"$STATE/keys.env")" = "$keys" ]
+  run ! grep --quiet --word-regexp 'up\|build' "$MACHINE/docker/calls"
+}
+
+@test "a new token is kept beside the old one, and no secret is shown" {
+  deploy "${ANSWERS[@]}"
+  old=$(sed --quiet 's/^AGENT_TOKEN=//p' "$STATE/keys.env")
+
+  run deploy --rotate token
+
+  [ "$status" -eq 0 ]
+  [ "$(sed --quiet 's/^AGENT_TOKEN=//p' "$STATE/keys.env")" != "$old" ]
+  grep --quiet "AGENT_TOKEN=$old" "$STATE"/keys.env.*
+  [[ $output == *"Customers notice nothing"* ]]
+  shows_no_secret "$output"
+}
+
+@test "the operator's own lines in node.env stay" {
+  deploy "${ANSWERS[@]}"
+  echo "# mine" >>"$STATE/node.env"
+
+  run deploy --outline 8388 --without-proof
+
+  [ "$status" -eq 0 ]
+  grep --quiet "^# mine$" "$STATE/node.env"
+  grep --quiet "^OUTLINE_PORT=8388$" "$STATE/node.env"
+}

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# A machine that is to become a Node B. Our script, our renderer and our firewall are real, nft and ss too, in a network of
+# the test's own; Docker, the clock, sshd and the borrowed site are played by the programs written here.
+
+CHECKOUT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+ANSWERS=(--code DE1 --host 127.0.0.1 --name-ru "🇩🇪 Германия 1" --name-en "🇩🇪 Germany 1" --borrow borrowed.test
+  --node-a 192.0.2.7,2001:db8::7 --without-proof)
+
+a_machine() {
+  MACHINE=$BATS_TEST_TMPDIR/machine
+  STATE=$MACHINE/state
+  mkdir -p "$MACHINE/programs" "$MACHINE/docker"
+  PATH=$MACHINE/programs:$PATH
+  export MACHINE PATH PYTHON="${PYTHON:-$CHECKOUT/.venv/bin/python}"
+  export MEMINFO=$MACHINE/meminfo FSTAB=$MACHINE/fstab FIREWALL_RUN=$MACHINE/firewall FIREWALL_DETACH=setsid
+  printf 'MemTotal: 4000000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
+  touch "$FSTAB"
+  nft delete table inet qentvpn_node_b 2>/dev/null || true
+  plays docker <<'DOCKER'
+echo "$*" >>"$MACHINE/docker/calls"
+here=$MACHINE/docker
+case "$1 ${2:-}" in
+  "info "*) ;;
+  "image inspect") [[ -e $here/image-$3 ]] ;;
+  "build "*)
+    cat >/dev/null
+    while [[ $1 != --tag ]]; do shift; done
+    touch "$here/image-$2" ;;
+  "run "*)
+    while [[ $1 != -m ]]; do shift; done
+    if [[ $2 == node_b.render ]]; then exec "$PYTHON" "$@"; fi
+    [[ -e $here/administrator ]] || exit 3
+    echo unchanged ;;
+  "exec "*) touch "$here/administrator" ;;
+  "ps "*) cat "$here/running" 2>/dev/null || true ;;
+  "compose version") ;;
+  "compose "*)
+    case " $* " in
+      *" up "*) echo a-container >"$here/running" ;;
+      *) echo a-container ;;
+    esac ;;
+  *) exit 1 ;;
+esac
+DOCKER
+  plays timedatectl <<<'echo yes'
+  plays sshd <<<'echo port 22'
+  plays openssl <<<'cat >/dev/null; echo "    Protocol  : TLSv1.3"'
+}
+
+# PROGRAM does what comes in.
+plays() {
+  printf '#!/bin/bash\n%s\n' "$(cat)" >"$MACHINE/programs/$1"
+  chmod 755 "$MACHINE/programs/$1"
+}
+
+# PATH without PROGRAM, wherever it is.
+without() {
+  local directory program
+  mkdir "$MACHINE/others"
+  for directory in ${PATH//:/ }; do
+    for program in "$directory"/*; do
+      [[ ${program##*/} == "$1" || -e $MACHINE/others/${program##*/} ]] || ln -s "$program" "$MACHINE/others/" 2>/dev/null || true
+    done
+  done
+  PATH=$MACHINE/others
+}
+
+deploy() { (cd "$CHECKOUT" && ./deploy_node_b.sh --state "$STATE" "$@" </dev/null); }
+
+# Everything that deploying may have changed: names, times and contents of the state, the firewall, what Docker was told
+# to change.
+everything() {
+  [[ ! -e $STATE ]] || find "$STATE" -printf '%p %m %T@\n' | sort
+  [[ ! -e $STATE ]] || find "$STATE" -type f -exec sha256sum {} + | sort
+  nft list ruleset
+  cat "$FSTAB"
+  find "$MACHINE/docker" -name 'image-*' -o -name administrator -o -name running | sort
+}
+
+secrets() { sed --quiet 's/^[A-Z_]*\(KEY\|PASSWORD\|TOKEN\)=//p' "$STATE/keys.env"; }
+
+shows_no_secret() {
+  local secret
+  while read -r secret; do
+    [[ $1 != *"$secret"* ]] || { echo "shown: a secret of ${#secret} characters" && return 1; }
+  done < <(secrets)
+}
