@@ -113,13 +113,23 @@ parse_arguments() {
       --node-a) GIVEN[NODE_A_ADDRESSES]=$value ;;
       --ssh-ports) GIVEN[SSH_PORTS]=$value ;;
       --outline) GIVEN[OUTLINE_PORT]=${value#off} ;;
-      --torrents) GIVEN[BLOCK_TORRENTS]=$([[ $value == allow ]] && echo false || echo true) ;;
+      --torrents) torrents "$value" ;;
       *) fail "$option is unknown: ./deploy_node_b.sh --help" ;;
     esac
     shift 2
   done
   NODE_ENV=$STATE/node.env
-  if [[ -e $STATE/handed-over && ${#GIVEN[@]} == 1 && ${GIVEN[NODE_A_ADDRESSES]:-} && ! $ROTATE ]]; then ONLY_FIREWALL=1; fi
+  if [[ -e $STATE/handed-over && ${#GIVEN[@]} == 1 && ${GIVEN[NODE_A_ADDRESSES]:-} && ! $ROTATE$SHOW_SECRETS ]]; then
+    ONLY_FIREWALL=1
+  fi
+}
+
+torrents() {
+  case $1 in
+    allow) GIVEN[BLOCK_TORRENTS]=false ;;
+    block) GIVEN[BLOCK_TORRENTS]=true ;;
+    *) fail "--torrents is block or allow, not $1" ;;
+  esac
 }
 
 borrow() {
@@ -149,9 +159,10 @@ read_answers() {
   fits NODE_NAME_RU "^[^\"'#\\\\]*\$" "--name-ru: without quotes, # and \\"
   fits NODE_NAME_EN "^[^\"'#\\\\]*\$" "--name-en: without quotes, # and \\"
   fits REALITY_SERVER_NAME '^[A-Za-z0-9.-]*$' "--borrow: a name such as www.SITE, perhaps with :PORT"
-  fits NODE_A_ADDRESSES '^[0-9A-Fa-f.:,/]*$' "--node-a: addresses with commas between, no names"
+  check_node_a
   fits SSH_PORTS '^[0-9,]*$' "--ssh-ports: numbers with commas between"
   fits OUTLINE_PORT '^[0-9]*$' "--outline: a number, or off"
+  [[ $ROTATE =~ ^(|reality|short-id|shadowsocks|token|password|certificate)$ ]] || problem "--rotate: there is no $ROTATE to make anew: --help"
 }
 
 require() {
@@ -160,6 +171,8 @@ require() {
   if can_ask; then GIVEN[$name]=$(ask "$question"); fi
   [[ $(answer "$name") ]] || problem "$option is missing: $question"
 }
+
+check_node_a() { fits NODE_A_ADDRESSES '^[0-9A-Fa-f.:,/]*$' "--node-a: addresses with commas between, no names"; }
 
 fits() { [[ $(answer "$1") =~ $2 ]] || problem "$3"; }
 
@@ -363,6 +376,7 @@ change_node_a() {
   check_root
   check_docker
   check_programs nft
+  check_node_a
   refuse_if_problems
   ensure_state
   BUILD=$(value_in "$STATE/compose.env" NODE_B_BUILD) # the one that runs, whatever the checkout holds by now

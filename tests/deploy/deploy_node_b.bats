@@ -29,15 +29,18 @@ setup() { a_machine; }
   [ "$(everything)" = "$before" ]
   [ ! -e "$STATE" ]
   [[ $output == *"would run: docker build"*"nothing was changed"* ]]
+  was_told_to_change_nothing
 }
 
 @test "a dry run over a node changes nothing and shows no secret, not even when asked to" {
   deploy "${ANSWERS[@]}"
   before=$(everything)
+  : >"$MACHINE/docker/calls"
 
   run deploy --dry-run --show-secrets --rotate token
 
   [ "$status" -eq 0 ]
+  was_told_to_change_nothing
   [ "$(everything)" = "$before" ]
   shows_no_secret "$output"
 }
@@ -116,7 +119,7 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
 @test "all problems are told at once: clock, memory, the borrowed site" {
   plays timedatectl <<<'echo no'
   plays chronyc <<<'exit 1'
-  plays openssl <<<'cat >/dev/null; echo "    Protocol  : TLSv1.2"'
+  borrowed_site_speaks TLSv1.2
   printf 'MemTotal: 500000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
 
   run deploy "${ANSWERS[@]}"
@@ -184,7 +187,11 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
 
 @test "Node A that has moved changes its address and the firewall, and no container" {
   deploy "${ANSWERS[@]}"
-  keys=$(<"$STATE/keys.env")
+  others=$(grep --invert-match ^NODE_A_ADDRESSES= "$STATE/node.env")
+  # Of an older checkout: what runs stays.
+  sed --in-place 's/^NODE_B_BUILD=.*/NODE_B_BUILD=anolderone/' "$STATE/compose.env"
+  files=$(files_but node.env rendered/firewall.nft firewall/kept.nft)
+  touch "$MACHINE/docker/image-qentvpn-node-b:anolderone"
   : >"$MACHINE/docker/calls"
 
   run deploy --node-a 192.0.2.9 --without-proof
@@ -194,7 +201,8 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
   grep --quiet 192.0.2.9 "$MACHINE/rules"
   run ! grep --quiet 192.0.2.7 "$MACHINE/rules"
   [ "$(sed --quiet 's/^NODE_A_ADDRESSES=//p' "$STATE/node.env")" = 192.0.2.9 ]
-  [ "$(<"$STATE/keys.env")" = "$keys" ]
+  [ "$(grep --invert-match ^NODE_A_ADDRESSES= "$STATE/node.env")" = "$others" ]
+  [ "$(files_but node.env rendered/firewall.nft firewall/kept.nft)" = "$files" ]
   run ! grep --quiet --word-regexp 'up\|build' "$MACHINE/docker/calls"
 }
 
@@ -220,4 +228,118 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
   [ "$status" -eq 0 ]
   grep --quiet "^# mine$" "$STATE/node.env"
   grep --quiet "^OUTLINE_PORT=8388$" "$STATE/node.env"
+}
+
+@test "a Node A that is no address is refused before anything is changed" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+
+  run deploy --node-a node-a.test --without-proof
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*"--node-a: addresses"* ]]
+  [ "$(everything)" = "$before" ]
+}
+
+@test "Node A's address alone finishes a run that ended in the middle" {
+  deploy "${ANSWERS[@]}"
+  rm "$STATE/handed-over"
+
+  run deploy --node-a 192.0.2.9 --without-proof
+
+  [ "$status" -eq 0 ]
+  [[ $output == *NODES__DE1__AGENT_TOKEN=* ]]
+}
+
+@test "options that would be misunderstood are refused" {
+  run deploy "${ANSWERS[@]}" --torrents allowed
+  [ "$status" -eq 1 ]
+  [[ $output == *"--torrents is block or allow"* ]]
+
+  run deploy "${ANSWERS[@]}" --rotate tokens
+  [ "$status" -eq 1 ]
+  [[ $output == *"there is no tokens"* ]]
+
+  run deploy "${ANSWERS[@]}" --host
+  [ "$status" -eq 1 ]
+  [[ $output == *"--host needs a value"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "a node keeps its code" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+
+  run deploy --code FI1
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"this node is DE1"* ]]
+  [ "$(everything)" = "$before" ]
+}
+
+@test "a borrowed site without X25519 is refused, and asked by its name at its own address" {
+  run deploy "${ANSWERS[@]}" --borrow borrowed.test:8444
+  [ "$status" -eq 0 ]
+  [ "$(<"$MACHINE/asked")" = "s_client -connect borrowed.test:8444 -servername borrowed.test -tls1_3 -groups X25519" ]
+
+  plays openssl <<<'cat >/dev/null; [[ " $* " == *" -groups X25519 "* ]] || echo "    Protocol  : TLSv1.3"'
+  run deploy "${ANSWERS[@]}"
+  [ "$status" -eq 1 ]
+  [[ $output == *"TLS 1.3 and X25519"* ]]
+}
+
+@test "a name that does not resolve, and sshd's port that would be closed" {
+  plays getent <<<'exit 2'
+  plays sshd <<<'printf "port 22\nport 2222\n"'
+
+  run deploy "${ANSWERS[@]}" --host nowhere.test --ssh-ports 22
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"nowhere.test does not resolve"* ]]
+  [[ $output == *"sshd is on port 2222"*"--ssh-ports 22,2222"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "sshd's ports are found, and stay open" {
+  plays sshd <<<'printf "port 22\nport 2222\n"'
+
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 0 ]
+  grep --quiet "^SSH_PORTS=22,2222$" "$STATE/node.env"
+  nft list set inet qentvpn_node_b ssh_ports | grep --quiet "22, 2222"
+}
+
+@test "a mirror is kept for later runs" {
+  IMAGE_REGISTRY=mirror.test deploy "${ANSWERS[@]}"
+  grep --quiet -- "^build .*--build-arg IMAGE_REGISTRY=mirror.test " "$MACHINE/docker/calls"
+
+  run deploy
+
+  [ "$status" -eq 0 ]
+  [[ $output == *"Nothing had to be changed"* ]]
+  grep --quiet "^IMAGE_REGISTRY=mirror.test$" "$STATE/compose.env"
+}
+
+@test "swap is made where memory is short, once" {
+  printf 'MemTotal: 500000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
+  for program in dd mkswap swapon; do plays "$program" <<<'touch "$SWAP_FILE"; echo "${0##*/} $*" >>"$MACHINE/swap"'; done
+
+  run deploy "${ANSWERS[@]}" --swap
+  [ "$status" -eq 0 ]
+  [ "$(cut --delimiter=' ' --fields=1 "$MACHINE/swap" | paste --serial)" = "$(printf 'dd\tmkswap\tswapon')" ]
+  [ "$(<"$FSTAB")" = "$SWAP_FILE none swap sw 0 0" ]
+  [ "$(stat --format=%a "$SWAP_FILE")" = 600 ]
+
+  printf 'MemTotal: 500000 kB\nSwapTotal: 2097148 kB\n' >"$MEMINFO"
+  run deploy --swap
+  [ "$status" -eq 0 ]
+  [[ $output == *"Nothing had to be changed"* ]]
+}
+
+@test "what is kept is for root alone" {
+  deploy "${ANSWERS[@]}"
+
+  [ "$(stat --format=%a "$STATE")" = 700 ]
+  [ -z "$(find "$STATE" -type f ! -perm 600 ! -name node.crt)" ]
 }

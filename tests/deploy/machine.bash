@@ -13,6 +13,8 @@ a_machine() {
   PATH=$MACHINE/programs:$PATH
   export MACHINE PATH PYTHON="${PYTHON:-$CHECKOUT/.venv/bin/python}"
   export MEMINFO=$MACHINE/meminfo FSTAB=$MACHINE/fstab FIREWALL_RUN=$MACHINE/firewall FIREWALL_DETACH=setsid
+  export SWAP_FILE=$MACHINE/swapfile
+  unset SSH_CONNECTION IMAGE_REGISTRY IMAGE_REGISTRY_GHCR
   printf 'MemTotal: 4000000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
   touch "$FSTAB"
   nft delete table inet qentvpn_node_b 2>/dev/null || true
@@ -44,8 +46,10 @@ esac
 DOCKER
   plays timedatectl <<<'echo yes'
   plays sshd <<<'echo port 22'
-  plays openssl <<<'cat >/dev/null; echo "    Protocol  : TLSv1.3"'
+  borrowed_site_speaks TLSv1.3
 }
+
+borrowed_site_speaks() { plays openssl <<<"cat >/dev/null; echo \"\$*\" >\"\$MACHINE/asked\"; echo '    Protocol  : $1'"; }
 
 # PROGRAM does what comes in.
 plays() {
@@ -75,6 +79,17 @@ everything() {
   nft list ruleset
   cat "$FSTAB"
   find "$MACHINE/docker" -name 'image-*' -o -name administrator -o -name running | sort
+}
+
+# All of the state but these files: contents and times.
+files_but() {
+  local name leave=()
+  for name in "$@"; do leave+=(! -path "$STATE/$name"); done
+  find "$STATE" -type f "${leave[@]}" -printf '%p %m %T@ ' -exec sha256sum {} \; | sort
+}
+
+was_told_to_change_nothing() {
+  run ! grep --quiet --word-regexp 'build\|run\|exec\|up' "$MACHINE/docker/calls"
 }
 
 secrets() { sed --quiet 's/^[A-Z_]*\(KEY\|PASSWORD\|TOKEN\)=//p' "$STATE/keys.env"; }

@@ -15,11 +15,13 @@ ROOT = HERE.parents[1]
 NAMES = re.findall(r'^@test "(.+)" \{$', (HERE / "deploy_node_b.bats").read_text(encoding="utf-8"), re.MULTILINE)
 SCRIPTS = [ROOT / "deploy_node_b.sh", *ROOT.glob("shared/deploy/*.sh"), *ROOT.glob("node_b/firewall/*.sh")]
 
+PACKAGES = {"nft": "nftables", "ip": "iproute2", "ss": "iproute2", "unshare": "util-linux", "flock": "util-linux"}
+
 
 def needed(*programs: str) -> None:
     for program in programs:
         if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
-            pytest.skip(f"{program} is not installed: the deploy script cannot be tried")
+            pytest.skip(f"{program} is not installed: apt install {PACKAGES.get(program, program)}")
 
 
 @cache
