@@ -79,7 +79,7 @@ def test_a_stranger_that_comes_later_is_noticed(crowd: Crowd, tmp_path: Path) ->
         assert "held by" not in node.log.read_text()
         with a_bare_xray(GHOST, tmp_path):
             until(lambda: "held by" in node.log.read_text())
-            assert "443" in (node.status().xray.problem or "")
+            until(lambda: "443" in (node.status().xray.problem or ""))
         until(lambda: [works(crowd, "anna") for _ in range(20)] == [True] * 20)
         until(lambda: node.status().xray.problem is None)
 
