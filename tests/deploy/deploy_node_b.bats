@@ -230,6 +230,29 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
   grep --quiet "^OUTLINE_PORT=8388$" "$STATE/node.env"
 }
 
+@test "a dry run of Node A's move changes nothing" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+  : >"$MACHINE/docker/calls"
+
+  run deploy --node-a 192.0.2.9 --dry-run
+
+  [ "$status" -eq 0 ]
+  [[ $output == *"would write: $STATE/node.env"* ]]
+  [ "$(everything)" = "$before" ]
+  was_told_to_change_nothing
+}
+
+@test "Node A that has moved gets its block when it is asked for as well" {
+  deploy "${ANSWERS[@]}"
+
+  run deploy --node-a 192.0.2.9 --without-proof --show-secrets
+
+  [ "$status" -eq 0 ]
+  [[ $output == *NODES__DE1__AGENT_TOKEN=* ]]
+  nft list table inet qentvpn_node_b | grep --quiet 192.0.2.9
+}
+
 @test "a Node A that is no address is refused before anything is changed" {
   deploy "${ANSWERS[@]}"
   before=$(everything)
