@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,11 +70,13 @@ runroot = "{0}/run"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`inside`: what a command begins with to be run in the engine's network."""
+    """`inside`: what a command begins with to be run in the engine's network. `checking`: held while a container's
+    health is looked at."""
 
     directory: Path
     inside: Sequence[str]
     environment: Mapping[str, str]
+    checking: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, *command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
         """In the engine's network; both outputs in `stdout`, in order."""
@@ -202,8 +204,9 @@ def _health_checks(engine: Engine) -> Iterator[None]:
     def check() -> None:
         while not stop.wait(1):
             for container in engine.run("podman", "ps", "--quiet").stdout.split():
-                # A stopped process would hold it for ever.
-                engine.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
+                with engine.checking:
+                    # A stopped process would hold it for ever.
+                    engine.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
 
     thread = threading.Thread(target=check)
     thread.start()
