@@ -4,6 +4,7 @@ A directory of the time when there was one node holds that node's secrets and po
 """
 
 import base64
+import contextlib
 import json
 import secrets
 import socket
@@ -98,7 +99,11 @@ class Ports:
 
 
 def _free(how_many: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(how_many)]
+    """Below those that the kernel gives to connections that go out: none of these takes one before it is used."""
+    sockets: list[socket.socket] = []
+    while len(sockets) < how_many:
+        with contextlib.suppress(OSError):
+            sockets.append(socket.create_server(("127.0.0.1", 20_000 + secrets.randbelow(12_000))))
     ports = [taken.getsockname()[1] for taken in sockets]
     for taken in sockets:
         taken.close()

@@ -1,10 +1,11 @@
 """Programs of others that our configurations are tried with: `make programs` builds them into var/tools."""
 
 import os
+import random
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,11 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that the kernel gives to connections that go out: none of these takes it before it is used."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), closing(socket.create_server(("", port))):
+            return port
 
 
 def is_open(port: int) -> bool:
