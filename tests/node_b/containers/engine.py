@@ -70,8 +70,8 @@ runroot = "{0}/run"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`inside`: what a command begins with to be run in the engine's network. `checking`: held while a container's
-    health is looked at."""
+    """`inside`: what a command begins with to be run in the engine's network. `checking`: held while the engine's own
+    thread looks at a container."""
 
     directory: Path
     inside: Sequence[str]
@@ -104,6 +104,10 @@ class Engine:
     def inspect(self, container: str) -> dict[str, Any]:
         found: list[dict[str, Any]] = json.loads(self.docker("inspect", container))
         return found[0]
+
+    def check_health(self, container: str) -> None:
+        # A stopped process would hold it for ever.
+        self.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
 
 
 @contextmanager
@@ -203,10 +207,11 @@ def _health_checks(engine: Engine) -> Iterator[None]:
 
     def check() -> None:
         while not stop.wait(1):
-            for container in engine.run("podman", "ps", "--quiet").stdout.split():
+            with engine.checking:
+                running = engine.run("podman", "ps", "--quiet").stdout.split()
+            for container in running:
                 with engine.checking:
-                    # A stopped process would hold it for ever.
-                    engine.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
+                    engine.check_health(container)
 
     thread = threading.Thread(target=check)
     thread.start()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,14 +65,14 @@ class Node:
     def healthy(self) -> bool:
         return all(self.health(service) == "healthy" for service in SERVICES)
 
-    def processes(self, name: str) -> list[psutil.Process]:
-        """All of that name in this machine's network, also those that nobody started lately."""
+    def xrays(self) -> list[tuple[int, psutil.Process]]:
+        """All in this machine's network, also those that nobody started lately; each with its parent."""
         here = Path(f"/proc/{self.pid('proxy')}/ns/net").stat().st_ino
         found = []
-        for process in psutil.process_iter(["name"]):
-            with suppress(OSError):
-                if process.name() == name and Path(f"/proc/{process.pid}/ns/net").stat().st_ino == here:
-                    found.append(process)
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                if process.name() == "xray" and Path(f"/proc/{process.pid}/ns/net").stat().st_ino == here:
+                    found.append((process.ppid(), process))
         return found
 
     def pid(self, service: str) -> int:
@@ -80,7 +81,7 @@ class Node:
         return number
 
     def xray_of(self, service: str) -> psutil.Process:
-        (found,) = [one for one in self.processes("xray") if one.ppid() == self.pid(service)]
+        (found,) = [one for parent, one in self.xrays() if parent == self.pid(service)]
         return found
 
     def files(self) -> dict[str, tuple[int, str]]:
@@ -128,27 +129,50 @@ class Node:
         status: str = self.engine.inspect(self.container(service))["State"]["Health"]["Status"]
         return status
 
+    def must_be_healthy(self, service: str) -> bool:
+        """Whether the time has passed in which a failed check is forgiven."""
+        found = self.engine.inspect(self.container(service))
+        forgiven = timedelta(microseconds=found["Config"]["Healthcheck"]["StartPeriod"] / 1000)
+        return datetime.now(UTC) > datetime.fromisoformat(found["State"]["StartedAt"]) + forgiven
+
     def kill(self, service: str) -> None:
-        """Until the engine has started it again. Nothing is asked of the engine meanwhile: Podman 4.3 forgets to start
-        a container anew if somebody looks at it in the moment of its death."""
-        container, first = self.container(service), self.pid(service)
-        with self.engine.checking:
+        """Until the engine has started it again."""
+        first = self.pid(service)
+        with self.ending(service):
             self.engine.run("kill", "-KILL", str(first))
-            until(lambda: not psutil.pid_exists(first) and bool(_watched_over(container)))
+
+    @contextmanager
+    def ending(self, service: str) -> Iterator[None]:
+        """What is done meanwhile ends the service, and the engine starts it again. Nothing is asked of the engine from
+        there on until it has: Podman 4.3 forgets to if somebody looks at a container in the moment of its death."""
+        container = self.container(service)
+        with self.engine.checking:
+            (first,) = _keepers(container)
+            yield
+            until(lambda: first not in _keepers(container) and _has_started(container))
         until(self.healthy)
 
     def inside(self, service: str, *command: str) -> subprocess.CompletedProcess[str]:
         return self.engine.run("docker", "exec", self.container(service), *command)
 
 
-def _watched_over(container: str) -> list[psutil.Process]:
-    """What conmon, Podman's keeper of one container, has started."""
+def _keepers(container: str) -> list[psutil.Process]:
+    """conmon, Podman's keeper of one container. It ends when the engine is through with the container's end, and has
+    recorded its start with a new one."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.name() == "conmon" and container in process.cmdline():
-                found += process.children()
+            # -u is the session: others are of what is run inside, such as a health check.
+            if process.name() == "conmon" and f"-u {container}" in " ".join(process.cmdline()):
+                found.append(process)
     return found
+
+
+def _has_started(container: str) -> bool:
+    """The keeper has other children before: the runtime that makes the container."""
+    with suppress(psutil.Error):
+        return any(child.name() not in {"runc", "podman"} for one in _keepers(container) for child in one.children())
+    return False
 
 
 def block_in(printed: str) -> dict[str, str]:

@@ -65,18 +65,19 @@ def three_machines() -> Iterator[Machines]:
 @contextmanager
 def everything_open(machine: Network, ports: list[int] = LISTENING) -> Iterator[None]:
     """TCP and UDP, IPv4 and IPv6; a datagram is answered."""
-    with ExitStack() as sockets, machine.entered():
+    with ExitStack() as sockets:
         udp = []
-        for port in ports:
-            listening = sockets.enter_context(
-                socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-            )
-            listening.setblocking(False)
-            datagrams = sockets.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
-            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            datagrams.bind(("::", port))
-            datagrams.setblocking(False)
-            udp.append(datagrams)
+        with machine.entered():
+            for port in ports:
+                listening = sockets.enter_context(
+                    socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+                )
+                listening.setblocking(False)
+                datagrams = sockets.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+                datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                datagrams.bind(("::", port))
+                datagrams.setblocking(False)
+                udp.append(datagrams)
         _ANSWERING.append(udp)
         try:
             yield
