@@ -33,6 +33,7 @@ main() {
   # From here on the machine changes.
   ensure_swap
   ensure_state
+  ensure_kernel
   build_images
   ensure_keys
   rotate_keys
@@ -85,6 +86,7 @@ declare -A GIVEN=() # what the options say, by the names in node.env
 DRY_RUN='' SHOW_SECRETS='' ROTATE='' MAKE_SWAP='' ONLY_FIREWALL='' WITHOUT_PROOF='' CHANGED=''
 STATE=/var/lib/qentvpn-node-b
 PROJECT=qentvpn-node-b
+SYSCTL_FILE=${SYSCTL_FILE:-/etc/sysctl.d/60-qentvpn-node-b.conf}
 COMPOSE_FILE=$CHECKOUT/docker-compose.node-b.yml
 FIREWALL=$CHECKOUT/node_b/firewall/apply.sh
 
@@ -105,16 +107,7 @@ parse_arguments() {
     case $option in
       --state) STATE=$(realpath --canonicalize-missing "$value") ;;
       --rotate) ROTATE=$value ;;
-      --code) GIVEN[NODE_CODE]=${value^^} ;;
-      --host) GIVEN[NODE_HOST]=$value ;;
-      --name-ru) GIVEN[NODE_NAME_RU]=$value ;;
-      --name-en) GIVEN[NODE_NAME_EN]=$value ;;
-      --borrow) borrow "$value" ;;
-      --node-a) GIVEN[NODE_A_ADDRESSES]=$value ;;
-      --ssh-ports) GIVEN[SSH_PORTS]=$value ;;
-      --outline) GIVEN[OUTLINE_PORT]=${value#off} ;;
-      --torrents) torrents "$value" ;;
-      *) fail "$option is unknown: ./deploy_node_b.sh --help" ;;
+      *) given "$option" "$value" || fail "$option is unknown: ./deploy_node_b.sh --help" ;;
     esac
     shift 2
   done
@@ -122,6 +115,23 @@ parse_arguments() {
   if [[ -e $STATE/handed-over && ${#GIVEN[@]} == 1 && ${GIVEN[NODE_A_ADDRESSES]:-} && ! $ROTATE$SHOW_SECRETS ]]; then
     ONLY_FIREWALL=1
   fi
+}
+
+# What an option says, or the operator when asked for it.
+given() {
+  local option=$1 value=$2
+  case $option in
+    --code) GIVEN[NODE_CODE]=${value^^} ;;
+    --host) GIVEN[NODE_HOST]=$value ;;
+    --name-ru) GIVEN[NODE_NAME_RU]=$value ;;
+    --name-en) GIVEN[NODE_NAME_EN]=$value ;;
+    --borrow) borrow "$value" ;;
+    --node-a) GIVEN[NODE_A_ADDRESSES]=$value ;;
+    --ssh-ports) GIVEN[SSH_PORTS]=$value ;;
+    --outline) GIVEN[OUTLINE_PORT]=${value#off} ;;
+    --torrents) torrents "$value" ;;
+    *) return 1 ;;
+  esac
 }
 
 torrents() {
@@ -168,7 +178,7 @@ read_answers() {
 require() {
   local name=$1 option=$2 question=$3
   [[ ! $(answer "$name") ]] || return 0
-  if can_ask; then GIVEN[$name]=$(ask "$question"); fi
+  if can_ask; then given "$option" "$(ask "$question")"; fi
   [[ $(answer "$name") ]] || problem "$option is missing: $question"
 }
 
@@ -231,6 +241,20 @@ write_answers() {
   done
   write_file "$NODE_ENV" <<<"$content"
 }
+
+# At the agent's hand-over the kernel resets the connections that the old Xray had not accepted yet, unless it may give
+# them to the fresh one; from Linux 5.14 on it can.
+ensure_kernel() {
+  local setting=/proc/sys/net/ipv4/tcp_migrate_req
+  [[ -e $setting ]] || return 0
+  step "Kernel: connections survive the agent's nightly hand-over"
+  write_file "$SYSCTL_FILE" <<<"net.ipv4.tcp_migrate_req = 1"
+  [[ $(<"$setting") != 1 ]] || return 0
+  CHANGED=1
+  run put 1 "$setting" || note "this kernel does not let it be set: a connection that is just being made may break then"
+}
+
+put() { printf '%s\n' "$1" >"$2"; }
 
 # Images are named after the checksum of what they are made from: built when that has changed, and only then.
 build_images() {

@@ -139,6 +139,46 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
   [ ! -e "$STATE" ]
 }
 
+# Answers come in, each on a line, as typed at a terminal.
+deploy_at_a_terminal() {
+  script --quiet --return --echo never --command "$CHECKOUT/deploy_node_b.sh --state '$STATE' $*" /dev/null
+}
+
+@test "at a terminal what is missing is asked for" {
+  run deploy_at_a_terminal --name-en DE --node-a 192.0.2.7 --without-proof < <(printf '%s\n' de1 127.0.0.1 "Германия 1" borrowed.test:8444)
+
+  [ "$status" -eq 0 ]
+  [[ $output == *"The node's code"*"public name or address"*"Russian customers"*"site to borrow"* ]]
+  [[ $output != *"English customers"* && $output != *"Node A's address"* ]]
+  [[ $output == *"NODES__DE1__HOST=127.0.0.1"* ]]
+  grep --quiet "^NODE_NAME_RU=Германия 1$" "$STATE/node.env"
+  grep --quiet "^REALITY_SERVER_NAME=borrowed.test$" "$STATE/node.env"
+  grep --quiet "^REALITY_TARGET=borrowed.test:8444$" "$STATE/node.env"
+}
+
+@test "an answer that does not come is a missing one" {
+  run deploy_at_a_terminal < <(printf '%s\n' DE1 "" "Германия 1" "Germany 1" borrowed.test 192.0.2.7)
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*"--host is missing"* ]]
+  [ ! -e "$STATE" ]
+}
+
+@test "swap is offered at a terminal, and made only after a yes" {
+  printf 'MemTotal: 500000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
+  for program in dd mkswap swapon; do plays "$program" <<<'touch "$SWAP_FILE"'; done
+  deploy_with_answers() { deploy_at_a_terminal "${ANSWERS[@]@Q}"; }
+
+  run deploy_with_answers <<<""
+  [ "$status" -eq 1 ]
+  [[ $output == *"Only 488 MB of memory"*"--swap"* ]]
+  [ ! -e "$SWAP_FILE" ]
+
+  run deploy_with_answers <<<yes
+  [ "$status" -eq 0 ]
+  [ -e "$SWAP_FILE" ]
+}
+
 @test "answers that would break a file are refused" {
   run deploy "${ANSWERS[@]}" --host "https://vpn.test" --node-a "node-a.test"
 
@@ -183,6 +223,54 @@ datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(("127.0.0.1", 
   exec 8<&-
   [ "$status" -eq 1 ]
   [[ $output == *"another deploy is at work"* ]]
+}
+
+@test "two first runs at once: one goes on, the other is sent away and changes nothing" {
+  # The other looks at the machine before the first makes its state, and goes on after that.
+  plays getent <<<'[[ ! ${WAITS:-} ]] || until [[ -e $MACHINE/building ]]; do sleep 0.05; done'
+  sed --in-place 's|    cat >/dev/null$|&; touch "$MACHINE/building"; until [[ -e $MACHINE/sent-away ]]; do sleep 0.05; done|' \
+    "$MACHINE/programs/docker"
+  WAITS=1 deploy "${ANSWERS[@]}" --code FI1 >"$MACHINE/other" 2>&1 3>&- &
+  other=$!
+  deploy "${ANSWERS[@]}" >"$MACHINE/first" 2>&1 3>&- &
+  first=$!
+
+  status=0
+  wait "$other" || status=$?
+  touch "$MACHINE/sent-away"
+  wait "$first"
+
+  [ "$status" -eq 1 ]
+  grep --quiet "another deploy is at work" "$MACHINE/other"
+  grep --quiet "^NODES__DE1__" "$MACHINE/first"
+  grep --quiet "^NODE_CODE=DE1$" "$STATE/node.env"
+}
+
+@test "the firewall's rules are kept from a second terminal" {
+  deploy "${ANSWERS[@]/--without-proof/--swap}" >"$MACHINE/first" 2>&1 3>&- &
+  first=$!
+  until [ -e "$FIREWALL_RUN/seen" ]; do sleep 0.05; done
+
+  run deploy --confirm
+
+  [ "$status" -eq 0 ]
+  [[ $output == *kept* ]]
+  wait "$first"
+  grep --quiet "^NODES__DE1__" "$MACHINE/first"
+  nft list table inet qentvpn_node_b | grep --quiet 192.0.2.7
+
+  run deploy --confirm
+  [ "$status" -eq 1 ]
+  [[ $output == *"no rules wait"* ]]
+}
+
+@test "the kernel may give connections to a fresh Xray, now and after a reboot" {
+  [[ -e $MIGRATE ]] || skip "this kernel is older than Linux 5.14"
+
+  deploy "${ANSWERS[@]}"
+
+  [ "$(<"$MIGRATE")" = 1 ]
+  [ "$(<"$SYSCTL_FILE")" = "net.ipv4.tcp_migrate_req = 1" ]
 }
 
 @test "Node A that has moved changes its address and the firewall, and no container" {

@@ -6,6 +6,8 @@ CHECKOUT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 ANSWERS=(--code DE1 --host 127.0.0.1 --name-ru "🇩🇪 Германия 1" --name-en "🇩🇪 Germany 1" --borrow borrowed.test
   --node-a 192.0.2.7,2001:db8::7 --without-proof)
 
+MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
+
 a_machine() {
   [[ $EUID == 0 ]] || skip "the deploy script is tried as root"
   # Or else this machine's own firewall would be changed. Who made the network says which one it is not.
@@ -17,11 +19,12 @@ a_machine() {
   PATH=$MACHINE/programs:$PATH
   export MACHINE PATH PYTHON="${PYTHON:-$CHECKOUT/.venv/bin/python}"
   export MEMINFO=$MACHINE/meminfo FSTAB=$MACHINE/fstab FIREWALL_RUN=$MACHINE/firewall FIREWALL_DETACH=setsid
-  export SWAP_FILE=$MACHINE/swapfile
+  export SWAP_FILE=$MACHINE/swapfile SYSCTL_FILE=$MACHINE/sysctl.conf
   unset SSH_CONNECTION IMAGE_REGISTRY IMAGE_REGISTRY_GHCR
   printf 'MemTotal: 4000000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
   touch "$FSTAB"
   nft delete table inet qentvpn_node_b 2>/dev/null || true
+  [[ ! -e $MIGRATE ]] || echo 0 >"$MIGRATE" # this network's own
   plays docker <<'DOCKER'
 echo "$*" >>"$MACHINE/docker/calls"
 here=$MACHINE/docker
@@ -81,7 +84,7 @@ everything() {
   [[ ! -e $STATE ]] || find "$STATE" -printf '%p %m %T@\n' | sort
   [[ ! -e $STATE ]] || find "$STATE" -type f -exec sha256sum {} + | sort
   nft list ruleset
-  cat "$FSTAB"
+  cat "$FSTAB" "$SYSCTL_FILE" "$MIGRATE" 2>/dev/null || true
   find "$MACHINE/docker" -name 'image-*' -o -name administrator -o -name running | sort
 }
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -14,6 +15,8 @@ import pytest
 # The node refuses to carry anybody to private addresses, and these are none.
 NODE_ADDRESS: Final = "198.51.100.1"
 PAGE_ADDRESS: Final = "198.51.100.80"
+# As deploy_node_b.sh sets it on a node.
+_MIGRATE: Final = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 _NEW_NETWORK: Final = 0x40000000  # CLONE_NEWNET of sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,6 +43,8 @@ def _set_up() -> None:
         f"address add {PAGE_ADDRESS}/32 dev lo",
     ):
         subprocess.run(["ip", *command.split()], check=True, timeout=10)
+    with suppress(FileNotFoundError):
+        _MIGRATE.write_text("1")
 
 
 def _end_processes() -> None:

@@ -54,6 +54,7 @@ class Node:
         environment = {
             "FIREWALL_RUN": str(engine.directory / "firewall-run"),
             "FIREWALL_DETACH": "setsid",
+            "SYSCTL_FILE": str(engine.directory / "sysctl.conf"),
         }
         with _borrowed_site(engine):
             yield cls(engine, _a_checkout(engine.directory / "checkout"), engine.directory / "state", environment)
