@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-
 from sandbox.marzban import create_app
 from sandbox.marzban.cores import Core, PretendedCore
 from sandbox.marzban.inbounds import VLESS, Inbound
+from sandbox.serving import served
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
 
@@ -66,14 +65,9 @@ async def _serve(settings: PanelSettings) -> None:
             core=core,
             inbounds=inbounds,
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
+        async with served(app, settings.host, settings.port):
             print(f"The panel listens on {settings.host}:{settings.port}", flush=True)
             await stop.wait()
-        finally:
-            await runner.cleanup()
 
 
 def _core(settings: PanelSettings) -> tuple[Core, Sequence[Inbound]]:

@@ -17,6 +17,7 @@ import sandbox.node
 import sandbox.telegram
 import sandbox.yookassa
 from sandbox.marzban.inbounds import with_outline
+from sandbox.serving import served
 from sandbox.state import FIRST_NODE, Ports, Secrets
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles, Troubles
@@ -104,10 +105,7 @@ class StandIns:
             return await handler(request)
 
         app.middlewares.insert(0, tell)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        running.push_async_callback(runner.cleanup)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await running.enter_async_context(served(app, port=port))
 
     def _telegram(self) -> web.Application:
         return sandbox.telegram.create_app(

@@ -27,6 +27,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.proof
 BRIEFLY = ("--seconds", "2")
+FOR_A_WHILE = ("--seconds", "6")  # a slow machine, too, does something before they are over
 FOR_LONG = ("--seconds", "50")
 
 
@@ -101,7 +102,7 @@ def test_a_connection_that_was_there_before_proves_nothing(operator: Operator) -
 
 
 def test_a_connection_from_the_node_itself_proves_nothing(operator: Operator) -> None:
-    process = operator.begins(*BRIEFLY, operator.rules)
+    process = operator.begins(*FOR_A_WHILE, operator.rules)
     until_on_trial(operator)
 
     with (
@@ -113,7 +114,7 @@ def test_a_connection_from_the_node_itself_proves_nothing(operator: Operator) ->
 
 
 def test_a_connection_to_another_port_proves_nothing(operator: Operator) -> None:
-    process = operator.begins(*BRIEFLY, operator.rules)
+    process = operator.begins(*FOR_A_WHILE, operator.rules)
     until_on_trial(operator)
 
     with an_ssh_connection(operator.machines.node_a, 8443):
@@ -122,7 +123,7 @@ def test_a_connection_to_another_port_proves_nothing(operator: Operator) -> None
 
 def test_rules_that_close_sshd_are_taken_back_and_the_operator_is_let_in_again(operator: Operator) -> None:
     operator.writes(firewall(some_decisions(operator.directory, ssh_ports=(2200,))))
-    process = operator.begins(*BRIEFLY, operator.rules)
+    process = operator.begins(*FOR_A_WHILE, operator.rules)
     until_on_trial(operator)
     assert tcp_open(operator.machines.stranger, NODE[4], [22]) == set()
 
@@ -135,7 +136,7 @@ def test_rules_that_close_sshd_are_taken_back_and_the_operator_is_let_in_again(o
 def test_the_rules_are_taken_back_though_the_session_that_applied_them_is_dead(
     operator: Operator, how: signal.Signals
 ) -> None:
-    process = operator.begins(*BRIEFLY, operator.rules)
+    process = operator.begins(*FOR_A_WHILE, operator.rules)
     until_on_trial(operator)
 
     os.killpg(process.pid, how)

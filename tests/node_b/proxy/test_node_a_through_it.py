@@ -13,12 +13,12 @@ from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import Protocol
 from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app as create_marzban
+from sandbox.serving import served
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
 from tests.node_a.adapters.node_b.conftest import NAME, START, wanted_access
 from tests.node_b.proxy.certificates import Certificate, a_certificate
 from tests.node_b.proxy.proxies import KINDS, Proxy, a_proxy
-from tests.sandbox.marzban.serving import address_of
 
 
 def now() -> datetime:
@@ -30,7 +30,7 @@ async def proxy(request: pytest.FixtureRequest, tmp_path: Path, nodes_own: Certi
     store, troubles = Store(None), NodeTroubles()
     marzban = create_marzban(username="admin", password="fake", store=store, troubles=troubles, clock=START.timestamp)
     agent = create_agent(token="fake", store=store, troubles=troubles, clock=START.timestamp)
-    async with address_of(marzban) as panel_address, address_of(agent) as agent_address:
+    async with served(marzban) as panel_address, served(agent) as agent_address:
         with a_proxy(request.param, tmp_path, nodes_own, panel=panel_address, agent=agent_address) as running:
             yield running
     store.close()

@@ -18,9 +18,9 @@ from sandbox.agent import create_app as create_agent
 from sandbox.marzban import create_app as create_marzban
 from sandbox.marzban.inbounds import with_outline
 from sandbox.node import create_app as create_node
+from sandbox.serving import served
 from sandbox.store import Store
 from sandbox.troubles import NodeTroubles
-from tests.sandbox.marzban.serving import address_of
 
 START = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ENDS_AT = START + timedelta(days=30)
@@ -117,7 +117,7 @@ async def site(outline_port: int | None) -> AsyncIterator[Site]:
     )
     agent = create_agent(token="fake-agent-token", store=store, troubles=troubles, clock=clock)
     async with (
-        address_of(create_node(marzban=marzban, agent=agent)) as address,
+        served(create_node(marzban=marzban, agent=agent)) as address,
         httpx.AsyncClient(base_url=address, trust_env=False) as http,
     ):
         yield Site(address, time, troubles, http)

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from node_a.adapters.node_b import NodeB
 from node_a.domain.node import Protocol
+from sandbox.serving import served
 from tests.node_a.adapters.node_b.conftest import NAME, START, Site, wanted_access
-from tests.sandbox.marzban.serving import address_of
 
 
 async def test_a_healthy_node_is_seen_whole(node: NodeB, site: Site) -> None:
@@ -117,7 +117,7 @@ async def stranger() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", page)
-    async with address_of(app) as address:
+    async with served(app) as address:
         yield address
 
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from node_a.adapters.node_b import NodeAccount, NodeB
 from node_a.domain.errors import NodeUnavailable
 from node_a.domain.node import Protocol
+from sandbox.serving import served
 from tests.node_a.adapters.node_b.conftest import START, wanted_access
-from tests.sandbox.marzban.serving import address_of
 
 PATIENCE = 0.3
 # Seconds; httpx alone would wait for ever, because each byte comes in time.
@@ -41,7 +41,7 @@ async def dripping() -> AsyncIterator[Dripping]:
     app = web.Application()
     app.router.add_post("/api/admin/token", log_in)
     app.router.add_route("*", "/{rest:.*}", drip)
-    async with address_of(app) as address:
+    async with served(app) as address:
         seen = Dripping(address)
         yield seen
 

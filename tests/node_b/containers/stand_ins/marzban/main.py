@@ -19,6 +19,7 @@ from aiohttp import web
 from sandbox.marzban import create_app
 from sandbox.marzban.tokens import Tokens
 from sandbox.marzban.xray import XrayCore, inbounds_of, read_config
+from sandbox.serving import served
 from sandbox.store import Store, Table
 from sandbox.troubles import NodeTroubles
 
@@ -115,11 +116,8 @@ async def serve(store: Store) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, os.environ["UVICORN_HOST"], int(os.environ["UVICORN_PORT"])).start()
-    await stop.wait()
-    await runner.cleanup()
+    async with served(app, os.environ["UVICORN_HOST"], int(os.environ["UVICORN_PORT"])):
+        await stop.wait()
 
 
 def create_administrator(arguments: list[str]) -> int:
