@@ -145,8 +145,10 @@ def nginx_conf(
         f"    {kind}_temp_path {directory / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     log = directory / "errors.log"
+    # One process: the master's workers would live on after it has been killed.
     return (
-        f"daemon off;\nuser root;\nerror_log {log} info;\npid {directory / 'nginx.pid'};\nevents {{}}\n"
+        f"daemon off;\nmaster_process off;\nuser root;\nerror_log {log} info;\n"
+        f"pid {directory / 'nginx.pid'};\nevents {{}}\n"
         f"http {{\n    access_log {directory / 'access.log'};\n{folders}\n{ours}\n}}\n"
     )
 
