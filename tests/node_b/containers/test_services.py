@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from node_b.marzban.healthy import FAILURES_UNTIL_RESTART
 from tests.node_b.containers.images import ROOT
 from tests.node_b.containers.node import SERVICES, Node
 from tests.waiting import until
@@ -87,10 +88,14 @@ def test_a_proxy_that_reaches_no_agent_is_unhealthy(node: Node) -> None:
 
 
 def test_a_panel_without_its_core_is_unhealthy_and_then_starts_anew(node: Node) -> None:
-    first = node.pid("panel")
+    panel, first = node.container("panel"), node.pid("panel")
+    until(lambda: node.must_be_healthy("panel"))
 
-    node.xray_of("panel").send_signal(signal.SIGSTOP)
+    with node.ending("panel"):
+        node.xray_of("panel").send_signal(signal.SIGSTOP)
+        for _ in range(FAILURES_UNTIL_RESTART - 1):
+            node.engine.check_health(panel)
+        assert (node.health("panel"), node.pid("panel")) == ("unhealthy", first)
+        node.engine.check_health(panel)
 
-    until(lambda: node.health("panel") == "unhealthy")
-    until(lambda: node.pid("panel") not in {0, first})
-    until(node.healthy)
+    assert node.pid("panel") not in {0, first}
