@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,23 +60,22 @@ status=$?
 rm "$id"
 exit $status
 """
+# With a longer name than 50 characters for `runroot`, Podman starts no container again.
 _STORAGE_CONF: Final = """
 [storage]
 driver = "overlay"
 graphroot = "{0}/storage"
-runroot = "{0}/run"
+runroot = "/run/containers/storage"
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`inside`: what a command begins with to be run in the engine's network. `checking`: held while the engine's own
-    thread looks at a container."""
+    """`inside`: what a command begins with to be run in the engine's network."""
 
     directory: Path
     inside: Sequence[str]
     environment: Mapping[str, str]
-    checking: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, *command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
         """In the engine's network; both outputs in `stdout`, in order."""
@@ -102,12 +101,17 @@ class Engine:
         return done.stdout
 
     def inspect(self, container: str) -> dict[str, Any]:
-        found: list[dict[str, Any]] = json.loads(self.docker("inspect", container))
-        return found[0]
+        """Asked until it answers: in the moment of a container's death Podman cannot."""
+        found: list[dict[str, Any]] = []
 
-    def check_health(self, container: str) -> None:
-        # A stopped process would hold it for ever.
-        self.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
+        def answered() -> bool:
+            done = self.run("docker", "inspect", container)
+            if done.returncode == 0:
+                found.extend(json.loads(done.stdout))
+            return bool(found)
+
+        until(answered)
+        return found[0]
 
 
 @contextmanager
@@ -166,8 +170,9 @@ def _a_network_and_mounts(directory: Path) -> Iterator[Sequence[str]]:
         hosts.write_text("127.0.0.1 localhost\n::1 localhost\n")
         for command in (
             ["ip", "link", "set", "lo", "up"],
-            # Podman keeps its locks there under one name for all.
+            # Podman keeps its locks and what runs there, under one name for all engines.
             ["mount", "-t", "tmpfs", "shm", "/dev/shm"],
+            ["mount", "-t", "tmpfs", "run", "/run"],
             ["mount", "--bind", str(hosts), "/etc/hosts"],
         ):
             subprocess.run([*inside, *command], check=True, timeout=10)
@@ -207,11 +212,9 @@ def _health_checks(engine: Engine) -> Iterator[None]:
 
     def check() -> None:
         while not stop.wait(1):
-            with engine.checking:
-                running = engine.run("podman", "ps", "--quiet").stdout.split()
-            for container in running:
-                with engine.checking:
-                    engine.check_health(container)
+            for container in engine.run("podman", "ps", "--quiet").stdout.split():
+                # A stopped process would hold it for ever.
+                engine.run("timeout", "--kill-after", "1", "8", "podman", "healthcheck", "run", container)
 
     thread = threading.Thread(target=check)
     thread.start()

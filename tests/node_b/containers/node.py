@@ -136,44 +136,8 @@ class Node:
         forgiven = timedelta(microseconds=found["Config"]["Healthcheck"]["StartPeriod"] / 1000)
         return datetime.now(UTC) > datetime.fromisoformat(found["State"]["StartedAt"]) + forgiven
 
-    def kill(self, service: str) -> None:
-        """Until the engine has started it again."""
-        first = self.pid(service)
-        with self.ending(service):
-            self.engine.run("kill", "-KILL", str(first))
-
-    @contextmanager
-    def ending(self, service: str) -> Iterator[None]:
-        """What is done meanwhile ends the service, and the engine starts it again. Nothing is asked of the engine from
-        there on until it has: Podman 4.3 forgets to if somebody looks at a container in the moment of its death."""
-        container = self.container(service)
-        with self.engine.checking:
-            (first,) = _keepers(container)
-            yield
-            until(lambda: first not in _keepers(container) and _has_started(container))
-        until(self.healthy)
-
     def inside(self, service: str, *command: str) -> subprocess.CompletedProcess[str]:
         return self.engine.run("docker", "exec", self.container(service), *command)
-
-
-def _keepers(container: str) -> list[psutil.Process]:
-    """conmon, Podman's keeper of one container. It ends when the engine is through with the container's end, and has
-    recorded its start with a new one."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            # -u is the session: others are of what is run inside, such as a health check.
-            if process.name() == "conmon" and f"-u {container}" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
-
-
-def _has_started(container: str) -> bool:
-    """The keeper has other children before: the runtime that makes the container."""
-    with suppress(psutil.Error):
-        return any(child.name() not in {"runc", "podman"} for one in _keepers(container) for child in one.children())
-    return False
 
 
 def block_in(printed: str) -> dict[str, str]:

@@ -49,10 +49,10 @@ class Operator:
         return self.machines.node.run("nft", "--handle", "list", "ruleset")
 
     def begins(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """In a session of its own, as sshd makes one."""
+        """In a session of its own, as sshd makes one; whoever started the tests may be deaf to signals."""
         with self.machines.node.entered():
             process = subprocess.Popen(
-                ["bash", str(APPLY), *map(str, arguments)],
+                ["env", "--default-signal", "bash", str(APPLY), *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
