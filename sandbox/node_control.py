@@ -132,12 +132,13 @@ def control_app(
     faults: Faults,
     *,
     users: Callable[[], dict[str, Any]],
-    set_core: Callable[[bool], None],
+    set_core: Callable[[bool, str | None], None],
     add_traffic: Callable[[str, int], bool],
     wipe: Callable[[], None],
 ) -> web.Application:
-    """The paths below `/sandbox` with which a test or the chat page looks and meddles. `add_traffic` answers whether
-    there is such a user."""
+    """The paths below `/sandbox` with which a test or the chat page looks and meddles. `set_core` is
+    told whether the core runs, and what is said to be wrong with it; `add_traffic` answers whether there is such a
+    user."""
 
     async def show_requests(request: web.Request) -> web.Response:
         return web.json_response(list(journal.exchanges))
@@ -146,7 +147,8 @@ def control_app(
         return web.json_response(users())
 
     async def core(request: web.Request) -> web.Response:
-        set_core(bool((await request.json())["started"]))
+        wanted = await request.json()
+        set_core(bool(wanted["started"]), wanted.get("problem"))
         return web.json_response({})
 
     async def traffic(request: web.Request) -> web.Response:

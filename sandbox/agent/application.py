@@ -70,7 +70,7 @@ def create_app(*, token: str, store: Store, troubles: NodeTroubles, clock: Clock
             journal,
             faults,
             users=lambda: {name: users.report(name).model_dump(mode="json") for name in users.held},
-            set_core=lambda started: setattr(users, "xray_running", started),
+            set_core=users.set_xray,
             add_traffic=users.add_traffic,
             wipe=users.wipe,
         )
@@ -118,7 +118,10 @@ class _Calls:
                 version=_VERSION,
                 time=int(self._clock()),
                 xray=XrayStatus(
-                    running=running, version=_XRAY_VERSION, started_at=self._started_at if running else None
+                    running=running,
+                    version=_XRAY_VERSION,
+                    started_at=self._started_at if running else None,
+                    problem=self._users.xray_problem,
                 ),
                 host=_host(),
                 users=len(self._users.held),

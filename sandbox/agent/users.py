@@ -21,17 +21,21 @@ class Overtaken(Exception):
 
 @dataclass(slots=True)
 class Users:
-    """Durable in the store; `xray_running` is not."""
+    """Durable in the store; what `set_xray` is told is not."""
 
     store: Store
     clock: Clock
     xray_running: bool = True
+    xray_problem: str | None = None
     held: Table = field(init=False)
     tombstones: Table = field(init=False)
 
     def __post_init__(self) -> None:
         self.held = self.store.table("agent_users")
         self.tombstones = self.store.table("agent_tombstones")
+
+    def set_xray(self, running: bool, problem: str | None) -> None:
+        self.xray_running, self.xray_problem = running, problem
 
     def put(self, name: str, state: UserState) -> UserReport:
         """Raises Overtaken."""

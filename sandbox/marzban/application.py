@@ -55,7 +55,7 @@ def create_app(
             journal,
             faults,
             users=lambda: {name: panel.get(name) for name in panel.users},
-            set_core=lambda started: panel.core.switch(started, panel.core_users()),
+            set_core=lambda started, _: panel.core.switch(started, panel.core_users()),
             add_traffic=panel.add_traffic,
             wipe=panel.wipe,
         )

@@ -15,6 +15,7 @@ from node_a.application.ports import Clock
 from node_a.domain.access import HeldAccess, HeldPage, WantedAccess, subscription_of_user
 from node_a.domain.errors import NodeRefused, NodeUnavailable
 from node_a.domain.node import NodeObservation, Protocol
+from shared.agent_contract import XrayStatus
 
 # The panel says that its core runs for 0.2 s after a bad start (FACTS: Marzban, Calls).
 _SECOND_LOOK_AFTER: Final = 1.0
@@ -114,8 +115,8 @@ class NodeB:
             self._look_at_panel(look), look.at("agent", self._agent.status()), self._knock()
         )
         problems = look.problems
-        if status is not None and not status.xray.running:
-            problems.append("agent: its Xray is down")
+        if status is not None:
+            problems += _xray_problems(status.xray)
         host = HostSight.of(status, panel.system)
         return NodeObservation(
             at=self._clock(),
@@ -160,3 +161,10 @@ class NodeB:
             started = await self._panel.core_started()
         self._core_was_started = started
         return started
+
+
+def _xray_problems(xray: XrayStatus) -> list[str]:
+    """The agent's: it is down, or a stranger shares its port."""
+    if xray.running:
+        return [f"agent: {xray.problem}"] if xray.problem else []
+    return [f"agent: its Xray is down ({xray.problem})" if xray.problem else "agent: its Xray is down"]

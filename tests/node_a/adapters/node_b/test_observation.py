@@ -84,6 +84,20 @@ async def test_an_xray_that_is_down_behind_a_living_keeper_is_seen(
     assert seen.problem == f"{word}: its Xray is down"
 
 
+@pytest.mark.parametrize(
+    ("running", "said"),
+    [(False, "agent: its Xray is down (port 443 is taken)"), (True, "agent: port 443 is taken")],
+)
+async def test_what_the_agent_says_is_wrong_with_its_xray_is_passed_on(
+    node: NodeB, site: Site, running: bool, said: str
+) -> None:
+    await site.control("core", "agent", started=running, problem="port 443 is taken")
+
+    seen = await node.observe()
+
+    assert (seen.shadowsocks_ready, seen.problem) == (running, said)
+
+
 async def test_a_panel_that_cannot_list_its_users_is_still_ready(node: NodeB, site: Site) -> None:
     await site.panel("POST", "/api/user", {"username": "q_poison"})
 
