@@ -22,12 +22,17 @@ from shared.logs import Redactor
 PLACEHOLDER: Final = "placeholder-without-owner"
 _SERVICES: Final = {"HandlerService", "StatsService"}
 _COUNTED: Final = ("statsUserUplink", "statsUserDownlink", "statsUserOnline")
-_LONGEST_TEST: Final = 30.0
+# Ten thousand users take a tenth of a second; the keeper waits for it, and callers no longer than 30 s for the keeper.
+_LONGEST_TEST: Final = 5.0
 _redacted: Final = Redactor()
 
 
 class ConfigRefused(Exception):
-    """Xray does not take this configuration, or could not be asked; the text is its reason."""
+    """Xray does not take this configuration; the text is its reason."""
+
+
+class ConfigUntested(ConfigRefused):
+    """Xray could not be asked, or did not answer in time: another configuration would fare no better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,8 @@ class ConfigFile:
         self.port = 0
 
     def prepare(self, skeleton: Skeleton, users: Mapping[str, str], port: int, *, tested: bool = True) -> None:
-        """Write it beside the old one. Raises ConfigRefused, and OSError if there is no room."""
+        """Write it beside the old one; `install` or `discard` it then. Raises ConfigRefused, and OSError if there is no
+        room."""
         text = skeleton.rendered(users, port)
         self._new.unlink(missing_ok=True)
         try:
@@ -143,8 +149,7 @@ class ConfigFile:
             if tested:
                 self._test()
         except BaseException:
-            with suppress(OSError):  # half a file must not take the room that is missing
-                self._new.unlink()
+            self.discard()
             raise
 
     def install(self, users: Mapping[str, str], port: int) -> None:
@@ -156,6 +161,11 @@ class ConfigFile:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def discard(self) -> None:
+        """What is not installed must not take the room that may be missing."""
+        with suppress(OSError):
+            self._new.unlink()
 
     def read_back(self) -> None:
         """What an earlier agent has left, for a disk that takes nothing new; nothing if that is not readable."""
@@ -179,7 +189,7 @@ class ConfigFile:
                 check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise ConfigRefused(f"xray -test did not run ({type(error).__name__})") from error
+            raise ConfigUntested(f"xray -test did not run ({type(error).__name__})") from error
         if done.returncode != 0:
             raise ConfigRefused(reason_in(done.stdout.decode(errors="replace").splitlines()))
 

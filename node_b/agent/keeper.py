@@ -1,19 +1,21 @@
-"""The one thread that changes anything: the database, Xray's file, and the running Xray, in this order.
+"""The one thread that changes anything: the database, Xray's file, and the running Xray.
 
 All changes that wait are taken together: one transaction, one file, one answer for each. A change is durable with the
 commit; whatever fails before it leaves everything as it was and is answered 503, whatever fails after it is put right
 by the next round, because every round compares the file and the running Xray with what the database says now.
 
-    waiting changes ─┐
-    traffic counted ─┼─► BEGIN … file written and tested … COMMIT ─► file renamed ─► Xray told ─► callers answered
-    time passing    ─┘
+    waiting changes ─► BEGIN … file written and tested … COMMIT ─► file renamed ─► Xray told ─► callers answered
+    traffic counted ─► Xray told who is over the limit ─► BEGIN … COMMIT ─┐
+    time passing    ─► Xray told who has ended ───────────────────────────┴─► file written, tested and renamed
+
+Nobody waits for an answer to the lower two: the running Xray is told first, so that neither a full disk nor a slow test
+lets anybody in. An Xray that dies before the file has followed starts with a file that has (`Supervisor`).
 """
 
 import queue
 import sqlite3
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -23,7 +25,7 @@ from typing import Final, cast
 
 import structlog
 
-from node_b.agent.config import ConfigRefused
+from node_b.agent.config import ConfigRefused, ConfigUntested
 from node_b.agent.metrics import Metrics
 from node_b.agent.renewal import passed
 from node_b.agent.running import Running
@@ -34,27 +36,26 @@ from shared.agent_contract import UserReport, UserState
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# Ends and limits are looked at in every round, and the traffic of the last second is booked.
+# Ends and limits are looked at in every round; traffic is counted, and saved, in every second or third.
 _ROUND: Final = 0.5
 _COUNT_EVERY: Final = 1.0
 _LONGEST_GATHERING: Final = 0.05
-_MOST_NAMES: Final = 10
 # So often Xray may be asked in vain what it has carried.
 _MOST_SILENCES: Final = 2
 _LOOK_EVERY: Final = 60.0
 # A caller whose change takes longer is told that it is not known.
 _PATIENCE: Final = 30.0
 # Rather than change the running Xray for longer than this, a fresh one takes over, which takes half a second and costs
-# open connections: callers can wait, those who have ended must be out (thousands at once, after a clock was set).
-_LONGEST_FOR_CALLERS: Final = 6.0
-_LONGEST_FOR_THE_CLOCK: Final = 1.5
+# open connections: thousands who end at once, after a clock was set, must be out in time.
+_LONGEST_CHANGE: Final = 1.5
 _BETWEEN_HAND_OVERS: Final = 60.0
-
-Counted = Mapping[tuple[str, str], int]
+# A file that Xray does not take, and that nobody waits for, is not tested again at once.
+_AFTER_A_REFUSAL: Final = 30.0
 
 
 class NotDurable(Exception):
-    """The change was not made; the same call may succeed later. The text is for people."""
+    """The change was not made, or nobody knows: it may still be. The same call may succeed later. The text is for
+    people, and says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,13 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things are, for other threads. `started_at`: Xray's, None while it is down; `round_at`: monotonic."""
+    """How things are, for other threads. `started_at`: Xray's, None while it is down; `unsaved`: the last attempt to
+    save traffic or changes failed; `round_at`: monotonic."""
 
     started_at: float | None = None
     problem: str | None = "starting"
     refused: bool = False
+    unsaved: bool = False
     users: int = 0
     enabled: int = 0
     connected: int = 0
@@ -99,14 +102,16 @@ class Keeper:
         self._clock = clock
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        # Nobody gets in line behind the last round.
+        self._door = threading.Lock()
         self._took = 0.0
-        self._connected = 0
         self._counted_at = self._looked_at = time.monotonic()
         self._handed_over_at = float("-inf")
         self._renewal_looked_at = clock()
-        self._renewal_due = False
         self._file_problem: str | None = None
         self._database_problem: str | None = None
+        self._file_again_at = 0.0
+        # Who may connect, as far as it was said.
         self._said: Mapping[str, str] = {}
         self.snapshot = Snapshot()
         supervisor.on_exit = self.wake
@@ -127,13 +132,15 @@ class Keeper:
 
     def stop(self) -> None:
         """Finish what waits, save the traffic, end Xray; `run` returns then."""
-        self._stopping.set()
+        with self._door:
+            self._stopping.set()
         self.wake()
 
     def _changed(self, change: _Change) -> UserReport | None:
-        if self._stopping.is_set():
-            raise NotDurable("the agent is stopping")
-        self._waiting.put(change)
+        with self._door:
+            if self._stopping.is_set():
+                raise NotDurable("the agent is stopping")
+            self._waiting.put(change)
         try:
             return change.outcome.result(_PATIENCE)
         except TimeoutError:
@@ -142,16 +149,17 @@ class Keeper:
     # ── the thread ──
 
     def run(self) -> None:
+        self._said = self._allowed()
         self.wake()
         while not self._stopping.is_set():
             self._round(self._taken())
         self._end()
 
-    def _taken(self, patience: float = _ROUND) -> list[_Change]:
-        """Everything that waits, or nothing after a while."""
+    def _taken(self) -> list[_Change]:
+        """Everything that waits, or nothing after a while or when woken."""
         taken: list[_Change] = []
         with suppress(queue.Empty):
-            until = time.monotonic() + patience
+            until = time.monotonic() + _ROUND
             while (left := until - time.monotonic()) > 0 or not self._waiting.empty():
                 one = self._waiting.get(timeout=max(0.0, left))
                 if one is None:
@@ -162,11 +170,24 @@ class Keeper:
                 taken.append(one)
         return taken
 
+    def _last_taken(self) -> list[_Change]:
+        taken: list[_Change] = []
+        with suppress(queue.Empty):
+            while True:
+                one = self._waiting.get_nowait()
+                if one is not None:
+                    taken.append(one)
+        return taken
+
     def _round(self, changes: Sequence[_Change]) -> None:
         started = time.monotonic()
         try:
-            self._supervisor.tend(lambda: self._users.enabled(self._clock()))
-            self._settle(changes, self._counted())
+            self._supervisor.tend(self._allowed)
+            counted = self._count_if_due()
+            self._follow_the_clock()
+            if changes or (counted and self._users.pending):
+                self._settle(changes)
+            self._renew_file()
             self._finish_hand_overs()
             self._renew()
         except Exception as error:  # the edge of the thread: the next round begins afresh, and callers are told
@@ -180,81 +201,113 @@ class Keeper:
             log.debug("changes are made", changes=len(changes), took=round(self._took, 3))
         self._take_snapshot()
 
-    def _counted(self) -> list[tuple[Running, Counted]]:
-        """What each Xray has carried since it was last booked, every second."""
-        if time.monotonic() - self._counted_at < _COUNT_EVERY and not self._users.unsaved:
-            return []
+    def _allowed(self) -> dict[str, str]:
+        """Who may connect now."""
+        return self._users.enabled(self._clock())
+
+    def _count_if_due(self) -> bool:
+        if time.monotonic() - self._counted_at < _COUNT_EVERY:
+            return False
         self._counted_at = time.monotonic()
-        counted = [self._unbooked(xray) for xray in self._supervisor.all()]
+        for xray in self._supervisor.all():
+            self._count(xray)
         current = self._supervisor.current
         if current and current.silences >= _MOST_SILENCES:
-            self._give_up(current, "it does not answer")
-        return counted
+            self._give_up(current, "it does not say what it has carried")
+        return True
 
-    def _unbooked(self, xray: Running) -> tuple[Running, Counted]:
+    def _count(self, xray: Running) -> None:
+        """What it has carried since it was last asked is pending from now on, whatever becomes of it."""
         try:
-            counted = xray.unbooked()
-            self._connected = len(xray.online & self._users.held.keys())
-        except ApiSilent as error:
+            carried = xray.carried()
+        except (ApiRefused, ApiSilent) as error:
             xray.silences += 1
             if xray.process.code is None:
                 log.warning("Xray does not say what it has carried", reason=str(error))
-            return xray, {}
+            return
         xray.silences = 0
-        return xray, counted
+        for (name, direction), amount in carried.items():
+            self._users.count(name, amount)
+            self._metrics.traffic.labels(direction).inc(amount)
 
-    def _settle(self, changes: Sequence[_Change], counted: Sequence[tuple[Running, Counted]]) -> None:
-        """Make them durable all together, then true in the running Xray, then answer."""
-        if not changes and not any(amounts for _, amounts in counted):
-            self._follow_the_clock()
-            return
+    def _follow_the_clock(self) -> None:
+        """Who may connect changes with time and traffic, too."""
+        allowed = self._allowed()
+        if allowed.keys() != self._said.keys():
+            ended, back = self._said.keys() - allowed.keys(), allowed.keys() - self._said.keys()
+            log.info("who may connect has changed by itself", ended=len(ended), back=len(back))
+        self._said = allowed
+        self._tell_xray()
+
+    def _settle(self, changes: Sequence[_Change]) -> None:
+        """Make them, and the pending traffic, durable all together, then true in the running Xray, then answer."""
         try:
-            answers = self._commit(changes, counted)
+            answers = self._commit(changes)
         except (ConfigRefused, OSError, sqlite3.Error) as error:
-            self._not_durable(changes, error)
-            if isinstance(error, ConfigRefused) and len(changes) > 1:
+            if len(changes) > 1 and isinstance(error, ConfigRefused) and not isinstance(error, ConfigUntested):
                 for change in changes:  # so that one which Xray does not take harms no other
-                    self._settle([change], [])
+                    self._settle([change])
             else:
-                # Those who have ended are out all the same.
-                self._users.unsaved = _by_name(counted)
-                self._follow_the_clock()
+                self._not_durable(changes, error)
             return
-        self._users.unsaved, self._database_problem = {}, None
-        self._book(counted)
-        self._tell_xray(_LONGEST_FOR_CALLERS if changes else _LONGEST_FOR_THE_CLOCK)
+        if changes:
+            self._said = self._allowed()
+            self._tell_xray()
         for change, answer in answers:
             if isinstance(answer, Exception):
                 change.outcome.set_exception(answer)
             else:
                 change.outcome.set_result(answer)
 
-    def _commit(
-        self, changes: Sequence[_Change], counted: Sequence[tuple[Running, Counted]]
-    ) -> list[tuple[_Change, UserReport | Exception | None]]:
+    def _commit(self, changes: Sequence[_Change]) -> list[tuple[_Change, UserReport | Exception | None]]:
+        """Raises ConfigRefused, OSError and sqlite3.Error, and has changed nothing then. The file is renewed only for
+        callers, who wait to hear that they are in it."""
         file = self._supervisor.file
-        with self._users.transaction() as transaction:
-            answers = [(change, self._applied(change, transaction)) for change in changes]
-            for _, amounts in counted:
-                for (name, _), amount in amounts.items():
-                    transaction.add_traffic(name, amount)
-            wanted = transaction.enabled(self._clock())
-            prepared = wanted != file.users and self._prepared(wanted, must=bool(changes))
-        if prepared:
+        try:
+            with self._users.transaction() as transaction:
+                answers = [(change, self._applied(change, transaction)) for change in changes]
+                wanted = transaction.enabled(self._clock())
+                renewed = bool(changes) and wanted != file.users
+                if renewed:
+                    self._prepare(wanted)
+        except BaseException:
+            file.discard()
+            raise
+        self._database_problem = None
+        if renewed:
             self._install(wanted)
         return answers
 
-    def _follow_the_clock(self) -> None:
-        """Who may connect changes with time, too."""
-        wanted = self._users.enabled(self._clock())
-        if wanted != self._supervisor.file.users and self._prepared(wanted, must=False):
+    def _renew_file(self) -> None:
+        """For what only time or traffic has changed; Xray knows it already."""
+        wanted = self._allowed()
+        if wanted == self._supervisor.file.users or time.monotonic() < self._file_again_at:
+            return
+        try:
+            self._prepare(wanted)
+        except ConfigRefused:
+            self._file_again_at = time.monotonic() + _AFTER_A_REFUSAL
+        except OSError:
+            pass  # it was said; room may be there in the next round
+        else:
             self._install(wanted)
-        self._tell_xray(_LONGEST_FOR_THE_CLOCK)
+
+    def _prepare(self, wanted: Mapping[str, str]) -> None:
+        """Raises ConfigRefused and OSError."""
+        file = self._supervisor.file
+        try:
+            file.prepare(self._supervisor.skeleton, wanted, file.port)
+        except (ConfigRefused, OSError) as error:
+            self._say_file_problem(error)
+            raise
+        self._file_problem, self._file_again_at = None, 0.0
 
     def _install(self, wanted: Mapping[str, str]) -> None:
+        file = self._supervisor.file
         try:
-            self._supervisor.file.install(wanted, self._supervisor.file.port)
+            file.install(wanted, file.port)
         except OSError as error:
+            file.discard()
             self._say_file_problem(error)
         else:
             self._supervisor.config_changed()
@@ -268,45 +321,26 @@ class Keeper:
             return refusal
         return None
 
-    def _prepared(self, wanted: Mapping[str, str], *, must: bool) -> bool:
-        """`must`: somebody waits to hear that it is in the file. What only time has changed is told to Xray all the
-        same, and comes into the file when it can."""
-        file = self._supervisor.file
-        if not must and file.users is not None and wanted != self._said:
-            _say_what_changed(file.users, wanted)
-            self._said = wanted
-        try:
-            file.prepare(self._supervisor.skeleton, wanted, file.port)
-        except (ConfigRefused, OSError) as error:
-            self._say_file_problem(error)
-            if must:
-                raise
-            return False
-        self._file_problem = None
-        return True
-
     def _say_file_problem(self, error: Exception) -> None:
         if self._file_problem != str(error):
             log.error("Xray's configuration cannot be renewed", reason=str(error))
         self._file_problem = str(error)
 
     def _not_durable(self, changes: Sequence[_Change], error: Exception) -> None:
-        if len(changes) > 1 and isinstance(error, ConfigRefused):
-            return  # each gets its own answer
         self._metrics.not_durable.inc(len(changes))
         if changes or self._database_problem != str(error):
             log.error("changes could not be made durable", reason=str(error), changes=len(changes))
         self._database_problem = str(error)
         _fail(changes, NotDurable(f"nothing was changed: {error}"))
 
-    def _tell_xray(self, longest: float) -> None:
+    def _tell_xray(self) -> None:
         """The running Xray becomes what the database says. After any doubt it is asked first, and given up if it cannot
-        be put right. `longest`: seconds."""
-        wanted = self._users.enabled(self._clock())
+        be put right."""
+        wanted = self._allowed()
         xray = self._supervisor.current
         if xray is None or (not xray.doubtful and xray.users == wanted and not self._look_due()):
             return
-        if xray.cost(wanted) > longest and self._may_hand_over() and self._supervisor.hand_over(wanted):
+        if xray.cost(wanted) > _LONGEST_CHANGE and self._may_hand_over() and self._supervisor.hand_over(wanted):
             return
         for attempt in ("first", "second"):
             try:
@@ -322,7 +356,7 @@ class Keeper:
                 return
             else:
                 return
-        self._save_traffic([xray])
+        self._count(xray)
         self._give_up(xray, "its users cannot be put right")
 
     def _give_up(self, xray: Running, reason: str) -> None:
@@ -349,60 +383,37 @@ class Keeper:
 
     def _finish_hand_overs(self) -> None:
         for old in self._supervisor.drained():
-            self._save_traffic([old])
+            self._count(old)
             self._supervisor.retire(old)
 
-    def _save_traffic(self, xrays: Sequence[Running]) -> None:
-        """The last there is to count of those that end now."""
-        counted = [self._unbooked(xray) for xray in xrays]
-        try:
-            self._commit([], counted)
-        except (ConfigRefused, OSError, sqlite3.Error) as error:
-            log.error("the last traffic of an Xray is lost", reason=str(error))
-            return
-        self._book(counted)
-
-    def _book(self, counted: Sequence[tuple[Running, Counted]]) -> None:
-        for xray, amounts in counted:
-            xray.book(amounts)
-            for (_, direction), amount in amounts.items():
-                self._metrics.traffic.labels(direction).inc(amount)
-
     def _end(self) -> None:
-        self._round(self._taken(patience=0.0))
-        self._save_traffic(list(self._supervisor.all()))
-        self._supervisor.stop()
-        _fail(self._taken(patience=0.0), NotDurable("the agent is stopping"))
+        changes = self._last_taken()
+        try:
+            self._round(changes)
+            for xray in self._supervisor.all():
+                self._count(xray)
+            self._settle([])
+            if self._users.pending:
+                log.error("the last traffic is lost")
+        finally:
+            self._supervisor.stop()
+            _fail(changes, NotDurable("the agent is stopping"))
 
     def _take_snapshot(self) -> None:
         xray = self._supervisor.current
         running = xray is not None and xray.process.code is None
+        online = {name for one in self._supervisor.all() for name in one.online}
         self.snapshot = Snapshot(
             started_at=xray.process.started_at if xray and running else None,
             problem=self._supervisor.problem,
             refused=self._supervisor.refused,
+            unsaved=self._database_problem is not None or self._file_problem is not None,
             users=len(self._users.held),
             enabled=len(self._supervisor.file.users or {}),
-            connected=self._connected if running else 0,
+            connected=len(online & self._users.held.keys()),
             dummies=xray.dummies if xray else 0,
             down_since=None if running else self.snapshot.down_since or time.monotonic(),
         )
-
-
-def _by_name(counted: Sequence[tuple[Running, Counted]]) -> dict[str, int]:
-    """Bytes, both ways."""
-    amounts: dict[str, int] = defaultdict(int)
-    for _, counters in counted:
-        for (name, _), amount in counters.items():
-            amounts[name] += amount
-    return amounts
-
-
-def _say_what_changed(before: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """By time or traffic, and not because Node A said so."""
-    ended, back = before.keys() - now.keys(), now.keys() - before.keys()
-    some = sorted(ended)[:_MOST_NAMES], sorted(back)[:_MOST_NAMES]
-    log.info("who may connect has changed by itself", ended=len(ended), back=len(back), names=some)
 
 
 def _fail(changes: Sequence[_Change], error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""One Xray that is up: who is in its table, and how much of its counting is booked."""
+"""One Xray that is up: who is in its table, and how much of what it counts it has told."""
 
 import socket
 import time
@@ -33,10 +33,10 @@ class Running:
     dummies: int = 0
     # It may differ from `users`: look before the next change.
     doubtful: bool = False
-    # How often in a row it did not answer.
+    # How often in a row it did not say what it has carried.
     silences: int = 0
     online: set[str] = field(default_factory=set)
-    booked: dict[tuple[str, str], int] = field(default_factory=dict)
+    _told: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def cost(self, wanted: Mapping[str, str]) -> float:
         """Seconds that `change_to` would take, about: each call rebuilds the whole table."""
@@ -68,21 +68,22 @@ class Running:
         self.dummies = len(dummies)
         self.doubtful = False
 
-    def unbooked(self) -> dict[tuple[str, str], int]:
-        """Bytes by name and direction since what was booked; `online` is renewed, too. Raises ApiSilent.
+    def carried(self) -> dict[tuple[str, str], int]:
+        """Bytes by name and direction since it was last asked: each is told once. `online` is renewed, too. Raises
+        ApiRefused and ApiSilent, and what they would have told is told the next time.
 
-        Xray's counters are read and not reset: an answer that is lost, or a commit that fails, loses nothing.
+        Xray's counters are read and not reset, so that an answer that is lost loses nothing.
         """
         self.online = self.api.online()
-        return {
-            counter: value - self.booked.get(counter, 0)
-            for counter, value in self.api.traffic().items()
-            if value != self.booked.get(counter, 0)
-        }
-
-    def book(self, amounts: Mapping[tuple[str, str], int]) -> None:
-        for counter, amount in amounts.items():
-            self.booked[counter] = self.booked.get(counter, 0) + amount
+        counters = self.api.traffic()
+        amounts = {}
+        for counter, value in counters.items():
+            told = self._told.get(counter, 0)
+            if value != told:
+                # Smaller: somebody has set it back to 0.
+                amounts[counter] = value - told if value > told else value
+        self._told = counters
+        return amounts
 
     def stop(self) -> None:
         self.api.close()

@@ -26,6 +26,8 @@ _TABLES: Final = """
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE tombstones (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+# Seconds for whoever else holds the file: the keeper, and with it everything, waits for it.
+_PATIENCE: Final = 0.5
 _COLUMNS: Final = "name, key, expires_at, traffic_limit, revision, used_traffic"
 
 
@@ -52,8 +54,9 @@ class User:
     revision: int
     used_traffic: int = 0
 
-    def enabled(self, now: float) -> bool:
-        return self.expires_at > now and (self.traffic_limit == 0 or self.used_traffic < self.traffic_limit)
+    def enabled(self, now: float, pending: int = 0) -> bool:
+        """`pending`: bytes that were counted besides."""
+        return self.expires_at > now and (self.traffic_limit == 0 or self.used_traffic + pending < self.traffic_limit)
 
     def with_traffic(self, amount: int) -> "User":
         return replace(self, used_traffic=self.used_traffic + amount)
@@ -138,7 +141,7 @@ class Changes:
 
 class Users:
     """Raises ConfigurationProblems, with a remedy, if the file cannot be used. `taken`: a key that no user may have.
-    `unsaved`: bytes by name that were counted and found no room; limits hold for them, too."""
+    `pending`: bytes by name that were counted and are not in the file yet; limits hold for them, too."""
 
     def __init__(self, path: Path, taken: str = "") -> None:
         try:
@@ -151,21 +154,29 @@ class Users:
             raise ConfigurationProblems([_remedy(path, error)]) from error
         self._owners = {taken: ""} | {user.key: user.name for user in self.held.values()}
         self._one_reader = threading.Lock()
-        self.unsaved: Mapping[str, int] = {}
+        self.pending: dict[str, int] = {}
+
+    def count(self, name: str, amount: int) -> None:
+        """Bytes, for the next transaction that is committed; those of somebody who was removed are nobody's."""
+        if name in self.held:
+            self.pending[name] = self.pending.get(name, 0) + amount
 
     @contextmanager
     def transaction(self) -> Iterator[Changes]:
-        """Committed, and visible in `held`, when the block ends without an error. Raises sqlite3.Error if it cannot be
-        made durable; nothing has changed then."""
+        """It begins with the traffic that is pending. Committed, and visible in `held`, when the block ends without an
+        error. Raises sqlite3.Error if it cannot be made durable; nothing has changed then."""
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             changes = Changes(self._writing, self.held, self._owners)
+            for name, amount in self.pending.items():
+                changes.add_traffic(name, amount)
             yield changes
             self._writing.execute("COMMIT")
         except BaseException:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
             raise
+        self.pending.clear()
         for key, owner in changes.owners.items():
             if owner is None:
                 self._owners.pop(key, None)
@@ -178,11 +189,9 @@ class Users:
                 self.held[name] = user
 
     def enabled(self, now: float) -> dict[str, str]:
-        users = {user.name: user.key for user in self.held.values() if user.enabled(now)}
-        for name in users.keys() & self.unsaved.keys():
-            if not self.held[name].with_traffic(self.unsaved[name]).enabled(now):
-                del users[name]
-        return users
+        """Names and keys of all who may connect."""
+        pending = self.pending
+        return {user.name: user.key for user in self.held.values() if user.enabled(now, pending.get(user.name, 0))}
 
     def page(self, after: str, limit: int, now: float) -> UserPage:
         """For any thread."""
@@ -210,7 +219,7 @@ class Users:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection

@@ -1,10 +1,11 @@
 """The keeper alone, with a clock that the test sets."""
 
 import json
+import sqlite3
 import threading
 import time as real_time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -86,3 +87,20 @@ def a_keeper(directory: Path, *, xray: Path | None = None, held: Mapping[str, Us
         keeper.stop()
         thread.join()
         users.close()
+
+
+@contextmanager
+def nothing_can_be_saved(directory: Path) -> Iterator[None]:
+    """Somebody else holds the database."""
+    with closing(sqlite3.connect(directory / "users.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def rounds(kept: Kept, number: int) -> None:
+    """Let the keeper go round so often."""
+    for _ in range(number):
+        seen = kept.keeper.snapshot
+        kept.keeper.wake()
+        until(lambda seen=seen: kept.keeper.snapshot is not seen)  # type: ignore[misc]

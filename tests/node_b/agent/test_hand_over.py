@@ -9,7 +9,7 @@ import pytest
 
 from tests.node_b.agent.agents import a_state, keys_of, seconds_until
 from tests.node_b.agent.customers import brings, customers_of
-from tests.node_b.agent.keepers import NOON, Kept, a_keeper
+from tests.node_b.agent.keepers import NOON, Kept, a_keeper, rounds
 from tests.programs import program
 from tests.waiting import until
 
@@ -20,14 +20,6 @@ DAY = 86_400
 def kept(tmp_path: Path) -> Iterator[Kept]:
     with a_keeper(tmp_path) as kept:
         yield kept
-
-
-def _rounds(kept: Kept, number: int) -> None:
-    """Let the keeper go round so often."""
-    for _ in range(number):
-        seen = kept.keeper.snapshot
-        kept.keeper.wake()
-        until(lambda seen=seen: kept.keeper.snapshot is not seen)  # type: ignore[misc]
 
 
 def test_a_fresh_xray_has_no_dummies_and_the_same_users(kept: Kept) -> None:
@@ -50,11 +42,11 @@ def test_if_nobody_was_removed_nobody_is_cut_off(kept: Kept) -> None:
     before = kept.pid()
 
     kept.clock.set("29 04:00:01")
-    _rounds(kept, 3)
+    rounds(kept, 3)
     assert kept.pid() == before
 
     kept.keeper.delete("q_one", 2)
-    _rounds(kept, 3)
+    rounds(kept, 3)
     assert kept.pid() == before  # tomorrow
 
     kept.clock.set("30 04:00:01")
@@ -99,6 +91,23 @@ def test_during_a_hand_over_every_new_connection_works_and_left_over_ones_end(ke
         assert kept.users.page("", 1, 0).users[0].used_traffic < used + 10 * len(visits)
 
 
+def test_who_is_connected_through_the_old_one_counts_until_it_ends(kept: Kept, tmp_path: Path) -> None:
+    for name in ("q_one", "q_two", "q_gone"):
+        kept.put(name)
+    kept.keeper.delete("q_gone", 2)
+    with (
+        customers_of(kept.port, keys_of("q_one", "q_two"), tmp_path) as customers,
+        closing(customers.connected("q_one")) as through_the_old,
+    ):
+        assert brings(through_the_old, 1)
+        before = kept.pid()
+        kept.clock.set("29 04:00:01")
+        until(lambda: kept.pid() != before)
+        with closing(customers.connected("q_two")) as through_the_new:
+            assert brings(through_the_new, 1)
+            until(lambda: kept.keeper.snapshot.connected == 2)
+
+
 def test_a_fresh_xray_that_does_not_come_up_changes_nothing(tmp_path: Path) -> None:
     script = tmp_path / "xray"
     script.write_text(f'#!/bin/sh\n[ -e {tmp_path}/bad ] && [ "$2" != -test ] && exit 2\nexec {program("xray")} "$@"\n')
@@ -111,7 +120,7 @@ def test_a_fresh_xray_that_does_not_come_up_changes_nothing(tmp_path: Path) -> N
         (tmp_path / "bad").touch()
 
         kept.clock.set("29 04:00:01")
-        _rounds(kept, 3)
+        rounds(kept, 3)
 
         assert kept.pid() == before
         assert kept.in_xray() == kept.in_file() == keys_of("q_one")

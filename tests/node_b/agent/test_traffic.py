@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from shared.agent_contract import UserPage
-from tests.node_b.agent.agents import Agent, a_key, a_running_agent, keys_of, seconds_until
+from tests.node_b.agent.agents import Agent, a_key, a_running_agent, api_port, keys_of, seconds_until
 from tests.node_b.agent.customers import Customers, brings, customers_of
 from tests.node_b.agent.xrays import pid_of_xray
+from tests.programs import program
 from tests.waiting import until
 
 MEGABYTE = 1_000_000
@@ -103,6 +105,20 @@ def test_traffic_is_not_lost_while_the_disk_takes_nothing(node: tuple[Agent, Cus
         other.close()
 
     until(lambda: _is_megabyte(_used(agent, "q_one"), 1))
+
+
+def test_somebody_who_sets_the_counters_back_takes_nothing_away(node: tuple[Agent, Customers]) -> None:
+    """`xray api statsquery -reset` is what an operator types at night."""
+    agent, customers = node
+    agent.put("q_one")
+    assert customers.get("q_one", 2 * MEGABYTE)
+    until(lambda: _is_megabyte(_used(agent, "q_one"), 2))
+    server = f"--server=127.0.0.1:{api_port(agent.settings.state)}"
+    subprocess.run([program("xray"), "api", "statsquery", server, "-reset"], check=True, capture_output=True)
+
+    assert customers.get("q_one", MEGABYTE)
+    until(lambda: _is_megabyte(_used(agent, "q_one"), 3))
+    agent.put("q_two")
 
 
 def test_who_is_at_the_limit_is_out_and_comes_back_with_a_larger_one(node: tuple[Agent, Customers]) -> None:

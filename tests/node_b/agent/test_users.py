@@ -97,6 +97,37 @@ def test_traffic_of_somebody_who_is_gone_is_nobodys(users: Users) -> None:
     assert users.held["q_gone"].used_traffic == 0
 
 
+def test_what_was_counted_holds_for_the_limit_at_once_and_is_booked_once_with_the_next_commit(users: Users) -> None:
+    with users.transaction() as changes:
+        changes.put("q_one", a_state(traffic_limit=10))
+    users.count("q_one", 6)
+    users.count("q_one", 4)
+    users.count("stranger", 4)
+    assert users.enabled(NOW) == {}
+
+    with pytest.raises(RuntimeError), users.transaction():
+        raise RuntimeError
+    assert users.enabled(NOW) == {}
+    assert users.page("", 1, NOW).users[0].used_traffic == 0
+
+    for _ in range(2):
+        with users.transaction() as changes:
+            assert changes.enabled(NOW) == {}
+        assert users.pending == {}
+        assert users.page("", 10, NOW).users[0].used_traffic == 10
+
+
+def test_who_is_removed_takes_along_what_was_counted(users: Users) -> None:
+    with users.transaction() as changes:
+        changes.put("q_one", a_state())
+    users.count("q_one", 10)
+    with users.transaction() as changes:
+        changes.delete("q_one", 2)
+        changes.put("q_one", a_state(revision=3))
+
+    assert users.held["q_one"].used_traffic == 0
+
+
 @pytest.mark.parametrize(
     ("state", "used", "may_connect"),
     [
