@@ -4,6 +4,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -41,54 +42,36 @@ class _BadRequest(Exception):
     """400; the text never repeats what was sent."""
 
 
-def create_app(
-    *,
-    token: str,
-    keeper: Keeper,
-    users: Users,
-    host: Host,
-    metrics: Metrics,
-    xray_version: Callable[[], str],
-    clock: Callable[[], float] = time.time,
-) -> Flask:
-    """`clock`: seconds since the epoch."""
+def create_app(token: str, calls: "Calls") -> Flask:
     app = Flask("node_b.agent", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    calls = _Calls(keeper=keeper, users=users, host=host, metrics=metrics, xray_version=xray_version, clock=clock)
     app.add_url_rule("/healthz", view_func=calls.health)
     app.add_url_rule("/v1/users/<name>", view_func=calls.put, methods=["PUT"])
     app.add_url_rule("/v1/users/<name>", view_func=calls.delete, methods=["DELETE"])
     app.add_url_rule("/v1/users", view_func=calls.page)
     app.add_url_rule("/v1/status", view_func=calls.status)
-    app.add_url_rule("/metrics", view_func=calls.metrics)
+    app.add_url_rule("/metrics", view_func=calls.metrics_page)
     _guard(app, token)
     _explain_errors(app)
     return app
 
 
-class _Calls:
-    def __init__(
-        self,
-        *,
-        keeper: Keeper,
-        users: Users,
-        host: Host,
-        metrics: Metrics,
-        xray_version: Callable[[], str],
-        clock: Callable[[], float],
-    ) -> None:
-        self._keeper = keeper
-        self._users = users
-        self._host = host
-        self._metrics = metrics
-        self._xray_version = xray_version
-        self._clock = clock
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calls:
+    """`clock`: seconds since the epoch."""
+
+    keeper: Keeper
+    users: Users
+    host: Host
+    metrics: Metrics
+    xray_version: Callable[[], str]
+    clock: Callable[[], float] = time.time
 
     def health(self) -> Response:
         """200 while Xray runs or is just being restarted."""
-        now, seen = time.monotonic(), self._keeper.snapshot
+        now, seen = time.monotonic(), self.keeper.snapshot
         if now - seen.round_at > _HUNG_FOR:
             return _problem(503, "hung", "the agent has done nothing for a while")
         if seen.down_since is not None and now - seen.down_since > _DOWN_FOR:
@@ -99,37 +82,39 @@ class _Calls:
         checked = _checked(name)
         if request.mimetype not in {"", "application/json"}:
             return _problem(415, "not_json", "send JSON, as application/json")
-        return _reply(self._keeper.put(checked, UserState.model_validate_json(request.get_data(cache=False))))
+        return _reply(self.keeper.put(checked, UserState.model_validate_json(request.get_data(cache=False))))
 
     def delete(self, name: str) -> Response:
-        self._keeper.delete(_checked(name), _Removal.model_validate(request.args.to_dict()).revision)
+        self.keeper.delete(_checked(name), _Removal.model_validate(request.args.to_dict()).revision)
         return Response(status=204)
 
     def page(self) -> Response:
         paging = _Paging.model_validate(request.args.to_dict())
-        return _reply(self._users.page(paging.after, paging.limit, self._clock()))
+        return _reply(self.users.page(paging.after, paging.limit, self.clock()))
 
     def status(self) -> Response:
         return _reply(self._status())
 
-    def metrics(self) -> Response:
-        seen = self._keeper.snapshot
-        page = self._metrics.page(self._status(), enabled=seen.enabled, dummies=seen.dummies, refused=seen.refused)
+    def metrics_page(self) -> Response:
+        seen = self.keeper.snapshot
+        page = self.metrics.page(
+            self._status(), enabled=seen.enabled, dummies=seen.dummies, refused=seen.refused, unsaved=seen.unsaved
+        )
         return Response(page, content_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _status(self) -> AgentStatus:
-        seen = self._keeper.snapshot
+        seen = self.keeper.snapshot
         started_at = None if seen.started_at is None else int(seen.started_at)
         return AgentStatus(
             version=VERSION,
-            time=int(self._clock()),
+            time=int(self.clock()),
             xray=XrayStatus(
                 running=started_at is not None,
-                version=self._xray_version(),
+                version=self.xray_version(),
                 started_at=started_at,
                 problem=seen.problem,
             ),
-            host=self._host.status(),
+            host=self.host.status(),
             users=seen.users,
             connected_users=seen.connected,
         )

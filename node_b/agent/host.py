@@ -19,8 +19,10 @@ class Host:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._lock = threading.Lock()
-        self._percent = psutil.cpu_percent()
         self._sampled = time.monotonic()
+        self._busy, self._total = _processor_seconds()
+        # Until there is a sample, the average since boot.
+        self._percent = 100 * self._busy / self._total
 
     def status(self) -> HostStatus:
         memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(self._state))
@@ -37,7 +39,19 @@ class Host:
         )
 
     def _cpu_percent(self) -> float:
+        """Since the last sample, whoever asked for it: psutil.cpu_percent() remembers one for each thread."""
         with self._lock:
             if time.monotonic() - self._sampled >= _SHORTEST_SAMPLE:
-                self._percent, self._sampled = psutil.cpu_percent(), time.monotonic()
+                busy, total = _processor_seconds()
+                if total > self._total:
+                    self._percent = min(max(100 * (busy - self._busy) / (total - self._total), 0.0), 100.0)
+                self._sampled, self._busy, self._total = time.monotonic(), busy, total
             return self._percent
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Busy, and all, over all cores since boot."""
+    times = psutil.cpu_times()
+    # Linux counts guests among users, too.
+    total = sum(times) - times.guest - times.guest_nice
+    return total - times.idle - times.iowait, total

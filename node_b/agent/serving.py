@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from node_b.agent.application import create_app
+from node_b.agent.application import Calls, create_app
 from node_b.agent.config import ConfigFile, read_skeleton
 from node_b.agent.host import Host
 from node_b.agent.keeper import Keeper
@@ -25,8 +25,10 @@ from shared.environment import ConfigurationProblems
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# From being told to stop to the hard end.
+# So long the keeper may take for what waits and for Xray's end; the last answers take up to three seconds more.
 GRACE: Final = 8.0
+# A status waits for it.
+_LONGEST_VERSION: Final = 5.0
 
 
 @contextmanager
@@ -57,14 +59,14 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
         file = ConfigFile(settings.state / "xray.json", settings.xray)
         supervisor = Supervisor(skeleton, file, settings.xray, metrics)
         keeper = Keeper(users, supervisor, metrics, renew_at=settings.renew_at)
-        app = create_app(
-            token=settings.token.get_secret_value(),
+        calls = Calls(
             keeper=keeper,
             users=users,
             host=Host(settings.state),
             metrics=metrics,
-            xray_version=functools.cache(lambda: xray_version(settings.xray)),
+            xray_version=lambda: xray_version(settings.xray),
         )
+        app = create_app(settings.token.get_secret_value(), calls)
         with listening(app, settings.host, settings.port) as answer:
             thread, failed = _keeping(keeper, stopping)
             answer()
@@ -81,10 +83,16 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
 
 def xray_version(xray: Path) -> str:
     try:
-        done = subprocess.run([str(xray), "version"], capture_output=True, text=True, timeout=10, check=False)
-        return done.stdout.split()[1]
+        return _told_version(xray)
     except (OSError, subprocess.SubprocessError, IndexError):
         return "unknown"
+
+
+@functools.cache  # which remembers no error: that may pass
+def _told_version(xray: Path) -> str:
+    command = [str(xray), "version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_VERSION, check=False)
+    return done.stdout.split()[1]
 
 
 def _keeping(keeper: Keeper, stopping: threading.Event) -> tuple[threading.Thread, threading.Event]:

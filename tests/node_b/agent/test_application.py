@@ -4,18 +4,26 @@ import http.client
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
+from node_b.agent.host import Host
+from node_b.agent.metrics import Metrics
 from shared.agent_contract import Problem
 from tests.node_b.agent.agents import TOKEN, Agent, a_key, a_running_agent, a_state
+from tests.node_b.agent.keepers import nothing_can_be_saved
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +139,50 @@ def test_metrics_name_the_node_and_no_customer(agent: Agent) -> None:
     assert "q_metrics" not in page.text
 
 
+def test_two_who_ask_for_the_metrics_first_and_at_once_both_get_them(agent: Agent) -> None:
+    status, usual = agent.status(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            for _ in range(100):
+                metrics, together = Metrics(), threading.Barrier(2)
+
+                def ask(metrics: Metrics = metrics, together: threading.Barrier = together) -> bytes:
+                    together.wait()
+                    return metrics.page(status, enabled=0, dummies=0, refused=False, unsaved=False)
+
+                pages = [threads.submit(ask) for _ in range(2)]
+                assert all(b"qentvpn_agent_xray_up 1.0" in page.result() for page in pages)
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def test_that_nothing_can_be_saved_is_a_metric(tmp_path: Path) -> None:
+    with a_running_agent(tmp_path) as agent:
+        assert agent.metric("save_problem") == 0
+        with nothing_can_be_saved(agent.settings.state):
+            answer = agent.calls.put("/v1/users/q_one", json=a_state("q_one").model_dump())
+            assert _problem(answer) == (503, "not_durable")
+            until(lambda: agent.metric("save_problem") == 1)
+        agent.put("q_one")
+        until(lambda: agent.metric("save_problem") == 0)
+
+
+def test_how_busy_the_processors_are_is_told_whoever_asks(tmp_path: Path) -> None:
+    """Each of waitress' threads asks in turn."""
+    host = Host(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as burner:
+        try:
+            for _ in range(3):
+                threading.Event().wait(1.1)  # a sample takes a second
+                with ThreadPoolExecutor(1) as another_thread:
+                    percent = another_thread.submit(lambda: host.status().cpu_percent).result()
+                assert 50 / (psutil.cpu_count() or 1) < percent <= 100
+        finally:
+            burner.kill()
+
+
 def test_the_host_is_told(agent: Agent) -> None:
-    threading.Event().wait(1.1)  # a sample of the processors' work takes a second
     host = agent.status().host
 
     assert 0 <= host.cpu_percent <= 100
