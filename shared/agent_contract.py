@@ -16,7 +16,6 @@ Through Node B's proxy all paths stand behind `/agent`.
 """
 
 import base64
-import binascii
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -31,18 +30,22 @@ LATEST_SECOND: Final = 253_370_764_800
 LARGEST: Final = 2**63 - 1
 
 
-def _standard_base64_key(value: str) -> str:
+def is_shadowsocks_key(value: object) -> bool:
     """A malformed key poisons Xray's user table (FACTS: Shadowsocks-2022), so both sides refuse it."""
     try:
-        raw = base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise ValueError("must be standard base64") from error
-    if len(raw) != SHADOWSOCKS_KEY_BYTES or base64.b64encode(raw).decode() != value:
+        raw = base64.b64decode(str(value), validate=True)
+    except ValueError:  # also what is not ASCII
+        return False
+    return len(raw) == SHADOWSOCKS_KEY_BYTES and base64.b64encode(raw).decode() == value
+
+
+def _checked_key(value: str) -> str:
+    if not is_shadowsocks_key(value):
         raise ValueError(f"must be padded standard base64 of exactly {SHADOWSOCKS_KEY_BYTES} bytes")
     return value
 
 
-ShadowsocksKey = Annotated[str, AfterValidator(_standard_base64_key)]
+ShadowsocksKey = Annotated[str, AfterValidator(_checked_key)]
 
 
 class _Request(BaseModel):

@@ -1,20 +1,18 @@
 """Xray's whole configuration: the rendered skeleton with the agent's users in it, tested and renamed into place."""
 
-import base64
-import binascii
 import copy
 import functools
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from shared.agent_contract import NAME_PATTERN
+from shared.agent_contract import NAME_PATTERN, is_shadowsocks_key
 from shared.environment import ConfigurationProblems
 from shared.inbounds import SHADOWSOCKS_KEY_BYTES, SHADOWSOCKS_METHOD, SHADOWSOCKS_TAG
 from shared.logs import Redactor
@@ -24,7 +22,10 @@ _SERVICES: Final = {"HandlerService", "StatsService"}
 _COUNTED: Final = ("statsUserUplink", "statsUserDownlink", "statsUserOnline")
 # Ten thousand users take a tenth of a second; the keeper waits for it, and callers no longer than 30 s for the keeper.
 _LONGEST_TEST: Final = 5.0
+NO_REASON: Final = "it gave no reason"
 _redacted: Final = Redactor()
+# Every write asks about every user.
+_is_key: Final = functools.lru_cache(maxsize=65_536)(is_shadowsocks_key)
 
 
 class ConfigRefused(Exception):
@@ -54,19 +55,10 @@ class Skeleton:
         document["api"]["listen"] = f"127.0.0.1:{api_port}"
         clients = dict([self.placeholder]) | dict(users)
         keys = set(clients.values())
-        if len(clients) != len(users) + 1 or len(keys) != len(clients) or not all(map(is_key, keys)):
+        if len(clients) != len(users) + 1 or len(keys) != len(clients) or not all(map(_is_key, keys)):
             raise AssertionError("the placeholder, and names and keys that are valid and unique, are a must")
         _inbound(document)["settings"]["clients"] = [{"email": name, "password": key} for name, key in clients.items()]
         return json.dumps(document)
-
-
-@functools.lru_cache(maxsize=65_536)  # every write asks about every user
-def is_key(value: object) -> bool:
-    try:
-        raw = base64.b64decode(str(value), validate=True)
-    except binascii.Error:
-        return False
-    return len(raw) == SHADOWSOCKS_KEY_BYTES and base64.b64encode(raw).decode() == value
 
 
 def read_skeleton(path: Path) -> Skeleton:
@@ -100,10 +92,10 @@ def _problems(document: Any) -> Iterator[str]:
         yield f"its inbound must be shadowsocks with the method {SHADOWSOCKS_METHOD}"
     if not isinstance(port, int) or not 0 < port < 2**16:
         yield "its inbound's port must be a number"
-    if not is_key(settings.get("password")):
+    if not is_shadowsocks_key(settings.get("password")):
         yield f"its inbound's password must be standard base64 of {SHADOWSOCKS_KEY_BYTES} bytes"
     clients = settings.get("clients")
-    if not isinstance(clients, list) or len(clients) != 1 or not is_key(clients[0].get("password")):
+    if not isinstance(clients, list) or len(clients) != 1 or not is_shadowsocks_key(clients[0].get("password")):
         yield "its inbound's `clients` must hold exactly the placeholder, with a key of its own"
     yield from _missing_parts(document)
 
@@ -194,7 +186,10 @@ class ConfigFile:
             raise ConfigRefused(reason_in(done.stdout.decode(errors="replace").splitlines()))
 
 
-def reason_in(lines: list[str]) -> str:
-    """Why Xray has ended, of all that it said: the rest may name destinations."""
-    told = [line for line in lines if line.startswith(("Failed to start:", "panic:", "fatal error:"))]
-    return _redacted(told[0])[:500] if told else "it gave no reason"
+def reason_in(lines: Iterable[str]) -> str:
+    """Why Xray has ended, of all that it says: the first telling line, which in a crash thousands of others follow. It
+    is looked for no further, and the rest is not kept: it may name destinations."""
+    for line in lines:
+        if line.startswith(("Failed to start:", "panic:", "fatal error:")):
+            return _redacted(line)[:500]
+    return NO_REASON

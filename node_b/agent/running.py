@@ -103,17 +103,21 @@ class Running:
 def await_start(
     process: XrayProcess, *, port: int, api_port: int, users: Mapping[str, str], placeholder: tuple[str, str]
 ) -> Running:
-    """Until it accepts connections and calls. Raises DidNotStart, and has ended it then."""
+    """Until it accepts connections and calls. Raises DidNotStart. Whatever is raised, the process has ended then: it
+    would take a share of the connections, with users of whom nobody keeps account."""
     deadline = time.monotonic() + _LONGEST_START
-    while not (_is_open(api_port) and process.listens(port)):
-        code = process.code
-        if code is not None:
-            raise DidNotStart(code, process.reason())
-        if time.monotonic() > deadline:
-            process.stop()
-            raise DidNotStart(None, f"it did not listen after {_LONGEST_START:.0f} s")
-        time.sleep(_LOOK_EVERY)
-    return Running(process, XrayApi(api_port), placeholder, dict(users))
+    try:
+        while not (_is_open(api_port) and process.listens(port)):
+            code = process.code
+            if code is not None:
+                raise DidNotStart(code, process.reason())
+            if time.monotonic() > deadline:
+                raise DidNotStart(None, f"it did not listen after {_LONGEST_START:.0f} s")
+            time.sleep(_LOOK_EVERY)
+        return Running(process, XrayApi(api_port), placeholder, dict(users))
+    except BaseException:
+        process.stop()
+        raise
 
 
 def free_port() -> int:

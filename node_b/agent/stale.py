@@ -20,18 +20,25 @@ class PortHeld(Exception):
 
 def end_left_behind(config: Path) -> None:
     """End each Xray that runs with our configuration while we have none: an earlier agent was killed and could not.
-    Nobody else has one, as the state directory has one agent at a time."""
+    Nobody else has one, as the state directory has one agent at a time. Raises PortHeld if one does not end."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             command = process.cmdline()
             if command[1:] == ["run", "-c", str(config)]:
                 log.warning("an Xray was left behind by an earlier agent and is ended", pid=process.pid)
-                process.terminate()
-                try:
-                    process.wait(_GRACE)
-                except psutil.TimeoutExpired:
-                    process.kill()
-                    process.wait(_GRACE)
+                _end(process)
+
+
+def _end(process: psutil.Process) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except psutil.TimeoutExpired:
+        process.kill()
+        try:
+            process.wait(_GRACE)
+        except psutil.TimeoutExpired:  # it hangs in the kernel, or its parent does not take note
+            raise PortHeld(f"an Xray that an earlier agent left behind does not end (pid {process.pid})") from None
 
 
 def check_port(host: str, port: int, ours: Collection[int] = ()) -> None:

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from node_b.agent.config import reason_in
+from node_b.agent.config import NO_REASON, reason_in
 
 REFUSED_CONFIG: Final = 23
 _GRACE: Final = 2.0
@@ -34,9 +33,14 @@ class XrayProcess:
         )
         self.started_at = time.time()
         self._started = time.monotonic()
-        self._said: deque[str] = deque(maxlen=200)
+        self._reason = NO_REASON
         self._reader = threading.Thread(target=self._read, args=(on_exit,), name="xray", daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except BaseException:  # no thread to be had: nobody would know of this process
+            with self._process:
+                self._process.kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -55,7 +59,7 @@ class XrayProcess:
     def reason(self) -> str:
         """Why it ended; the reader has seen all of its output soon after."""
         self._reader.join(timeout=1.0)
-        return reason_in(list(self._said))
+        return self._reason
 
     def listens(self, port: int) -> bool:
         """Whether it accepts connections on `port`, whoever else does."""
@@ -78,7 +82,9 @@ class XrayProcess:
     def _read(self, on_exit: Callable[[], None]) -> None:
         if self._process.stdout:
             with self._process.stdout as output:
-                for line in output:
-                    self._said.append(line.decode(errors="replace").strip()[:1000])
+                lines = (line.decode(errors="replace").strip() for line in output)
+                self._reason = reason_in(lines)
+                for _ in lines:  # an output that nobody reads would stop it
+                    pass
         self._process.wait()
         on_exit()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from node_b.agent.running import await_start
 from node_b.agent.xray_api import XrayApi
+from node_b.agent.xray_process import XrayProcess
 from tests.node_b.agent.agents import (
     Agent,
     a_running_agent,
@@ -103,6 +106,45 @@ def test_an_xray_that_dies_again_and_again_is_started_slower_and_slower(tmp_path
         assert (answer.status_code, answer.json()["error"]) == (503, "xray_down")
 
 
+def test_the_reason_of_a_crash_is_told_however_much_is_said_after_it(tmp_path: Path) -> None:
+    """Go lists every goroutine, of which a busy Xray has thousands."""
+    crashing = _an_xray(
+        tmp_path,
+        """[ "$1" = run ] && [ "$2" != -test ] && echo 'Xray 1.2.3' && echo 'fatal error: concurrent map writes' &&
+        seq -f 'goroutine %g [running]:' 5000 && exit 2""",
+    )
+    with a_running_agent(tmp_path, healthy=False, AGENT_XRAY=crashing) as agent:
+        until(lambda: agent.status().xray.problem not in {None, "starting"})
+        assert agent.status().xray.problem == "Xray has ended with 2: fatal error: concurrent map writes"
+
+
+def test_a_start_that_fails_in_an_unforeseen_way_leaves_no_xray_on_the_port(tmp_path: Path) -> None:
+    config = tmp_path / "xray.json"
+    config.write_text(json.dumps(a_skeleton(free_port())))
+    process = XrayProcess(program("xray"), config, lambda: None)
+    try:
+        with pytest.raises(OverflowError):
+            await_start(process, port=1, api_port=2**16, users={}, placeholder=("", ""))
+        assert process.code is not None
+    finally:
+        process.stop()
+
+
+def test_an_xray_that_nobody_can_listen_to_is_not_left_alone(tmp_path: Path) -> None:
+    config = tmp_path / "xray.json"
+    config.write_text(json.dumps(a_skeleton(free_port())))
+    usual = threading.stack_size(2**47)  # no machine has room for such a thread
+    try:
+        with pytest.raises(RuntimeError):
+            XrayProcess(program("xray"), config, lambda: None)
+    finally:
+        threading.stack_size(usual)
+    mine = [one for one in psutil.process_iter(["cmdline"]) if str(config) in (one.info["cmdline"] or [])]
+    for process in mine:
+        process.kill()
+    assert mine == []
+
+
 def test_a_refused_configuration_is_said_and_not_looped_on(tmp_path: Path) -> None:
     refusing = _an_xray(
         tmp_path,
@@ -182,6 +224,27 @@ def test_an_xray_that_a_killed_agent_left_behind_is_ended(tmp_path: Path, capsys
         assert f"pid={stale.pid}" in capsys.readouterr().out
 
 
+def test_an_xray_that_was_left_behind_and_does_not_end_is_said(tmp_path: Path) -> None:
+    """Here because its parent takes no note of its end; one that hangs in the kernel looks the same from outside."""
+    with a_running_agent(tmp_path) as agent:
+        agent.put("q_one")
+    command = [str(agent.settings.xray), "run", "-c", str(agent.settings.state / "xray.json")]
+    careless = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdout=2).pid, flush=True); input()"
+    parent = [sys.executable, "-c", careless, *command]
+    with subprocess.Popen(parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        until(lambda: is_open(_port(agent)))
+        with a_running_agent(tmp_path, healthy=False) as agent:
+            until(lambda: agent.status().xray.problem not in {None, "starting"})
+            assert agent.status().xray.problem == (
+                f"an Xray that an earlier agent left behind does not end (pid {pid})"
+            )
+            until(agent.is_healthy)  # nothing is left of it but its entry
+            assert agent.in_xray() == keys_of("q_one")
+        process.kill()
+
+
 def test_beside_a_stranger_on_the_port_no_xray_is_started(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "shadowsocks_2022.json").write_text(json.dumps(a_skeleton(port)))
@@ -192,6 +255,7 @@ def test_beside_a_stranger_on_the_port_no_xray_is_started(tmp_path: Path) -> Non
             until(lambda: is_open(port))
             with a_running_agent(tmp_path, healthy=False) as agent:
                 until(lambda: f"pid {stranger.pid}" in (agent.status().xray.problem or ""))
+                assert (agent.metric("xray_problem"), agent.metric("xray_up")) == (1, 0)
                 assert pids_of_xray(agent) == []
                 agent.put("q_one")  # durable all the same
                 assert agent.in_file() == keys_of("q_one")
@@ -199,6 +263,7 @@ def test_beside_a_stranger_on_the_port_no_xray_is_started(tmp_path: Path) -> Non
                 stranger.kill()
                 until(agent.is_healthy)
                 assert agent.in_xray() == keys_of("q_one")
+                assert (agent.metric("xray_problem"), agent.metric("xray_up")) == (0, 1)
         finally:
             stranger.kill()
 
@@ -210,6 +275,11 @@ def test_an_xray_that_cannot_be_executed_is_said(tmp_path: Path) -> None:
         until(lambda: agent.status().xray.problem not in {None, "starting"})
         assert agent.status().xray.version == "unknown"
         assert not agent.is_healthy()
+
+        nothing.write_text(f'#!/bin/sh\nexec {program("xray")} "$@"\n')
+        nothing.chmod(0o755)
+        until(agent.is_healthy)
+        assert agent.status().xray.version != "unknown"
 
 
 def test_on_a_full_disk_xray_starts_from_the_file_that_is_there_and_is_corrected(tmp_path: Path) -> None:
