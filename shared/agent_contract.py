@@ -1,16 +1,21 @@
 """What Node A says to the agent on a node, and what it answers. JSON over HTTPS, `Authorization: Bearer TOKEN`.
 
     PUT    /v1/users/{name}               UserState → 200 UserReport   absolute facts; safe to repeat
-                                          400 Problem  not a UserState, a name outside NAME_PATTERN, or another's key
-                                          409 Problem  `revision` is older than the one the agent holds
+                                          400 Problem  `bad_request`: not a UserState, or a name outside NAME_PATTERN
+                                          400 Problem  `key_in_use`: another user has this key
+                                          409 Problem  `overtaken`: `revision` is older than the one the agent holds
+                                          413, 415 Problem  `too_large`, `not_json`
     DELETE /v1/users/{name}?revision=N    204, also for an absent user; 409 as above. The revision is remembered, so
                                           that a PUT that was overtaken cannot bring the user back
-    GET    /v1/users?after=NAME&limit=N   200 UserPage, ordered by name; N from 1 to 1000, 100 if not given
+    GET    /v1/users?after=NAME&limit=N   200 UserPage, ordered by name; N from 1 to 1000 (or 400), 100 if not given
     GET    /v1/status                     200 AgentStatus
-    GET    /healthz                       200 `{"status": "ok"}`, without a token; 503 Problem while its Xray is down
+    GET    /healthz                       200 `{"status": "ok"}`, without a token; 503 Problem `xray_down` when its Xray
+                                          has been down for some seconds, `hung` when the agent does nothing any more
     GET    /metrics                       200 for Prometheus
-    any    with a wrong or missing token  401 Problem
-    any    503 Problem: nothing was changed, or it is not known; the same call may succeed later
+    any    401 Problem `unauthorized`: a wrong or missing token, before anything else
+    any    404, 405 Problem `no_such_call`
+    any    500 Problem `failed`: the agent's own fault, its log says what
+    PUT, DELETE  503 Problem `not_durable`: nothing was changed, or nobody knows; the same call may succeed later
 
 Through Node B's proxy all paths stand behind `/agent`.
 """
@@ -68,8 +73,9 @@ class UserState(_Request):
 
 
 class UserReport(_Reply):
-    """One user as the agent holds it. `enabled` is false after its end or at its limit; `used_traffic`: bytes, up and
-    down together, since the user was first put."""
+    """One user as the agent has stored it. `used_traffic`: bytes, up and down together, since the user was put for the
+    first time, or again after it was removed; the last second or two are not in it, nor what cannot be stored.
+    `enabled` is false after its end or at its limit, by these figures: the running Xray may have shut it out before."""
 
     name: str
     key: ShadowsocksKey
@@ -98,7 +104,8 @@ class XrayStatus(_Reply):
 
 
 class HostStatus(_Reply):
-    """The machine: percent over all cores, bytes, and bytes since boot."""
+    """The machine: percent over all cores since somebody asked for it the last time (at least a second), bytes, and
+    bytes since boot without loopback's."""
 
     cpu_percent: float
     memory_used: int
@@ -121,7 +128,7 @@ class AgentStatus(_Reply):
 
 
 class Problem(_Reply):
-    """Every 4xx and 503: a short code for programs, a sentence for people; `revision` with 409: the one held."""
+    """Every 4xx, 500 and 503: a short code for programs, a sentence for people; `revision` with 409: the one held."""
 
     error: str
     detail: str
