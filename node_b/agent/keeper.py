@@ -281,26 +281,25 @@ class Keeper:
     def _renew_file(self) -> None:
         """For what only time or traffic has changed; Xray knows it already."""
         wanted = self._allowed()
-        if wanted == self._supervisor.file.users or time.monotonic() < self._file_again_at:
+        if wanted == self._supervisor.file.users:
+            self._file_problem, self._file_again_at = None, 0.0
+            return
+        if time.monotonic() < self._file_again_at:
             return
         try:
             self._prepare(wanted)
-        except ConfigRefused:
+        except ConfigRefused as error:
             self._file_again_at = time.monotonic() + _AFTER_A_REFUSAL
-        except OSError:
-            pass  # it was said; room may be there in the next round
+            self._say_file_problem(error)
+        except OSError as error:  # there may be room in the next round
+            self._say_file_problem(error)
         else:
             self._install(wanted)
 
     def _prepare(self, wanted: Mapping[str, str]) -> None:
         """Raises ConfigRefused and OSError."""
         file = self._supervisor.file
-        try:
-            file.prepare(self._supervisor.skeleton, wanted, file.port)
-        except (ConfigRefused, OSError) as error:
-            self._say_file_problem(error)
-            raise
-        self._file_problem, self._file_again_at = None, 0.0
+        file.prepare(self._supervisor.skeleton, wanted, file.port)
 
     def _install(self, wanted: Mapping[str, str]) -> None:
         file = self._supervisor.file

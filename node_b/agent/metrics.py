@@ -18,7 +18,7 @@ _GAUGES: Final = {
     "xray_problem": "1 while Xray does not run, or a stranger shares its port; the status says which",
     "xray_config_refused": "1 while Xray is not started because it refuses its configuration",
     "xray_started_seconds": "When Xray started, since the epoch",
-    "save_problem": "1 from the moment that traffic, changes or Xray's file cannot be saved until they can",
+    "save_problem": "1 after traffic, a change or Xray's file could not be saved, until the next that can",
     "host_cpu_percent": "Over all cores, since it was asked for the last time",
     "host_memory_used_bytes": "Memory in use",
     "host_memory_total_bytes": "Memory there is",

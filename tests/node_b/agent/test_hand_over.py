@@ -154,5 +154,5 @@ def test_of_thousands_who_end_at_once_all_are_out_within_two_seconds(tmp_path: P
 
         kept.clock.jump(DAY)
 
-        assert seconds_until(lambda: kept.in_xray() == kept.in_file() == keys_of("q_later")) < 4
+        assert seconds_until(lambda: kept.in_xray() == kept.in_file() == keys_of("q_later")) < 2
         until(lambda: kept.pid() != before)

@@ -88,10 +88,12 @@ def test_an_end_does_not_wait_for_the_test_of_the_file(tmp_path: Path, test: str
         until(tests.exists)
         rounds(kept, 5)
         assert tests.read_text() == "x\n"  # nobody waits for it: it is not tried again at once
+        until(lambda: kept.keeper.snapshot.unsaved)
 
         bad.unlink()
         kept.put("q_three")
         assert kept.in_xray() == kept.in_file() == keys_of("q_two", "q_three")
+        until(lambda: not kept.keeper.snapshot.unsaved)
 
 
 def test_a_change_that_the_database_does_not_take_leaves_no_file_behind(tmp_path: Path) -> None:
