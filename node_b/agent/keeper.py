@@ -111,8 +111,8 @@ class Keeper:
         self._file_problem: str | None = None
         self._database_problem: str | None = None
         self._file_again_at = 0.0
-        # Who may connect, as far as it was said.
-        self._said: Mapping[str, str] = {}
+        # Who may connect, as it was looked at last: by the clock, and after each commit.
+        self._known: Mapping[str, str] = {}
         self.snapshot = Snapshot()
         supervisor.on_exit = self.wake
 
@@ -149,7 +149,7 @@ class Keeper:
     # ── the thread ──
 
     def run(self) -> None:
-        self._said = self._allowed()
+        self._known = self._allowed()
         self.wake()
         while not self._stopping.is_set():
             self._round(self._taken())
@@ -233,10 +233,10 @@ class Keeper:
     def _follow_the_clock(self) -> None:
         """Who may connect changes with time and traffic, too."""
         allowed = self._allowed()
-        if allowed.keys() != self._said.keys():
-            ended, back = self._said.keys() - allowed.keys(), allowed.keys() - self._said.keys()
+        if allowed.keys() != self._known.keys():
+            ended, back = self._known.keys() - allowed.keys(), allowed.keys() - self._known.keys()
             log.info("who may connect has changed by itself", ended=len(ended), back=len(back))
-        self._said = allowed
+        self._known = allowed
         self._tell_xray()
 
     def _settle(self, changes: Sequence[_Change]) -> None:
@@ -251,7 +251,7 @@ class Keeper:
                 self._not_durable(changes, error)
             return
         if changes:
-            self._said = self._allowed()
+            self._known = self._allowed()
             self._tell_xray()
         for change, answer in answers:
             if isinstance(answer, Exception):
@@ -408,7 +408,7 @@ class Keeper:
             refused=self._supervisor.refused,
             unsaved=self._database_problem is not None or self._file_problem is not None,
             users=len(self._users.held),
-            enabled=len(self._supervisor.file.users or {}),
+            enabled=len(self._known),
             connected=len(online & self._users.held.keys()),
             dummies=xray.dummies if xray else 0,
             down_since=None if running else self.snapshot.down_since or time.monotonic(),

@@ -38,7 +38,8 @@ def _end(process: psutil.Process) -> None:
         try:
             process.wait(_GRACE)
         except psutil.TimeoutExpired:  # it hangs in the kernel, or its parent does not take note
-            raise PortHeld(f"an Xray that an earlier agent left behind does not end (pid {process.pid})") from None
+            problem = f"an Xray that an earlier agent left behind does not end (pid {process.pid})"
+            raise PortHeld(f"{problem}: if it never does, restart the machine") from None
 
 
 def check_port(host: str, port: int, ours: Collection[int] = ()) -> None:

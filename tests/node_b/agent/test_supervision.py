@@ -237,9 +237,7 @@ def test_an_xray_that_was_left_behind_and_does_not_end_is_said(tmp_path: Path) -
         until(lambda: is_open(_port(agent)))
         with a_running_agent(tmp_path, healthy=False) as agent:
             until(lambda: agent.status().xray.problem not in {None, "starting"})
-            assert agent.status().xray.problem == (
-                f"an Xray that an earlier agent left behind does not end (pid {pid})"
-            )
+            assert f"does not end (pid {pid})" in (agent.status().xray.problem or "")
             until(agent.is_healthy)  # nothing is left of it but its entry
             assert agent.in_xray() == keys_of("q_one")
         process.kill()

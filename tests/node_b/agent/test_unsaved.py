@@ -89,6 +89,7 @@ def test_an_end_does_not_wait_for_the_test_of_the_file(tmp_path: Path, test: str
         rounds(kept, 5)
         assert tests.read_text() == "x\n"  # nobody waits for it: it is not tried again at once
         until(lambda: kept.keeper.snapshot.unsaved)
+        assert kept.keeper.snapshot.enabled == 1
 
         bad.unlink()
         kept.put("q_three")
