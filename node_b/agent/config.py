@@ -21,7 +21,7 @@ PLACEHOLDER: Final = "placeholder-without-owner"
 _SERVICES: Final = {"HandlerService", "StatsService"}
 _COUNTED: Final = ("statsUserUplink", "statsUserDownlink", "statsUserOnline")
 # Ten thousand users take a tenth of a second; the keeper waits for it, and callers no longer than 30 s for the keeper.
-_LONGEST_TEST: Final = 5.0
+LONGEST_TEST: Final = 5.0
 NO_REASON: Final = "it gave no reason"
 _redacted: Final = Redactor()
 # Every write asks about every user.
@@ -127,9 +127,11 @@ class ConfigFile:
         self.users: Mapping[str, str] | None = None
         self.port = 0
 
-    def prepare(self, skeleton: Skeleton, users: Mapping[str, str], port: int, *, tested: bool = True) -> None:
-        """Write it beside the old one; `install` or `discard` it then. Raises ConfigRefused, and OSError if there is no
-        room."""
+    def prepare(
+        self, skeleton: Skeleton, users: Mapping[str, str], port: int, *, longest_test: float = LONGEST_TEST
+    ) -> None:
+        """Write it beside the old one; `install` or `discard` it then. `longest_test`: seconds, 0 for none. Raises
+        ConfigRefused, and OSError if there is no room."""
         text = skeleton.rendered(users, port)
         self._new.unlink(missing_ok=True)
         try:
@@ -138,8 +140,8 @@ class ConfigFile:
                 file.write(text)
                 file.flush()
                 os.fsync(descriptor)
-            if tested:
-                self._test()
+            if longest_test:
+                self._test(longest_test)
         except BaseException:
             self.discard()
             raise
@@ -169,7 +171,7 @@ class ConfigFile:
         except (OSError, ValueError, KeyError, TypeError, StopIteration):
             self.users = None
 
-    def _test(self) -> None:
+    def _test(self, longest: float) -> None:
         command = [str(self._xray), "run", "-test", "-c", str(self._new)]
         try:
             done = subprocess.run(
@@ -177,7 +179,7 @@ class ConfigFile:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=_LONGEST_TEST,
+                timeout=longest,
                 check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:

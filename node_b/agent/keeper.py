@@ -5,11 +5,11 @@ commit; whatever fails before it leaves everything as it was and is answered 503
 by the next round, because every round compares the file and the running Xray with what the database says now.
 
     waiting changes ─► BEGIN … file written and tested … COMMIT ─► file renamed ─► Xray told ─► callers answered
-    traffic counted ─► Xray told who is over the limit ─► BEGIN … COMMIT ─┐
-    time passing    ─► Xray told who has ended ───────────────────────────┴─► file written, tested and renamed
+    traffic counted ─┬────────► file written and tested ─────────► file renamed ─► Xray told ─► BEGIN … COMMIT
+    time passing    ─┘
 
-Nobody waits for an answer to the lower two: the running Xray is told first, so that neither a full disk nor a slow test
-lets anybody in. An Xray that dies before the file has followed starts with a file that has (`Supervisor`).
+Nobody waits for an answer to the lower two: whoever is over the limit or has ended is out of the running Xray also if
+the file or the database fails. An Xray that dies meanwhile starts with a file that is right (`Supervisor`).
 """
 
 import queue
@@ -25,7 +25,7 @@ from typing import Final, cast
 
 import structlog
 
-from node_b.agent.config import ConfigRefused, ConfigUntested
+from node_b.agent.config import LONGEST_TEST, ConfigRefused, ConfigUntested
 from node_b.agent.metrics import Metrics
 from node_b.agent.renewal import passed
 from node_b.agent.running import Running
@@ -49,7 +49,8 @@ _PATIENCE: Final = 30.0
 # open connections: thousands who end at once, after a clock was set, must be out in time.
 _LONGEST_CHANGE: Final = 1.5
 _BETWEEN_HAND_OVERS: Final = 60.0
-# A file that Xray does not take, and that nobody waits for, is not tested again at once.
+# A file that nobody waits for keeps nobody in: its test may not take long, and is not tried again at once.
+_LONGEST_TEST_FOR_NOBODY: Final = 1.0
 _AFTER_A_REFUSAL: Final = 30.0
 
 
@@ -187,7 +188,6 @@ class Keeper:
             self._follow_the_clock()
             if changes or (counted and self._users.pending):
                 self._settle(changes)
-            self._renew_file()
             self._finish_hand_overs()
             self._renew()
         except Exception as error:  # the edge of the thread: the next round begins afresh, and callers are told
@@ -237,6 +237,7 @@ class Keeper:
             ended, back = self._known.keys() - allowed.keys(), allowed.keys() - self._known.keys()
             log.info("who may connect has changed by itself", ended=len(ended), back=len(back))
         self._known = allowed
+        self._renew_file()
         self._tell_xray()
 
     def _settle(self, changes: Sequence[_Change]) -> None:
@@ -279,7 +280,7 @@ class Keeper:
         return answers
 
     def _renew_file(self) -> None:
-        """For what only time or traffic has changed; Xray knows it already."""
+        """For what only time or traffic has changed. Xray is told all the same if it fails, and soon."""
         wanted = self._allowed()
         if wanted == self._supervisor.file.users:
             self._file_problem, self._file_again_at = None, 0.0
@@ -287,7 +288,7 @@ class Keeper:
         if time.monotonic() < self._file_again_at:
             return
         try:
-            self._prepare(wanted)
+            self._prepare(wanted, _LONGEST_TEST_FOR_NOBODY)
         except ConfigRefused as error:
             self._file_again_at = time.monotonic() + _AFTER_A_REFUSAL
             self._say_file_problem(error)
@@ -296,10 +297,10 @@ class Keeper:
         else:
             self._install(wanted)
 
-    def _prepare(self, wanted: Mapping[str, str]) -> None:
+    def _prepare(self, wanted: Mapping[str, str], longest_test: float = LONGEST_TEST) -> None:
         """Raises ConfigRefused and OSError."""
         file = self._supervisor.file
-        file.prepare(self._supervisor.skeleton, wanted, file.port)
+        file.prepare(self._supervisor.skeleton, wanted, file.port, longest_test=longest_test)
 
     def _install(self, wanted: Mapping[str, str]) -> None:
         file = self._supervisor.file

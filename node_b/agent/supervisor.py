@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from node_b.agent.config import ConfigFile, ConfigRefused, Skeleton
+from node_b.agent.config import LONGEST_TEST, ConfigFile, ConfigRefused, Skeleton
 from node_b.agent.metrics import Metrics
 from node_b.agent.running import DidNotStart, Running, await_start, free_port
 from node_b.agent.stale import PortHeld, check_port, end_left_behind
@@ -197,7 +197,7 @@ class Supervisor:
         """Answers whether it was written. On a full disk Xray starts from the file that is there, and is corrected as
         soon as it runs."""
         try:
-            self.file.prepare(self.skeleton, users, api_port, tested=tested)
+            self.file.prepare(self.skeleton, users, api_port, longest_test=LONGEST_TEST if tested else 0)
             self.file.install(users, api_port)
         except (ConfigRefused, OSError) as error:
             log.error("Xray's configuration cannot be renewed", reason=str(error))
