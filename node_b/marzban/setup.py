@@ -9,6 +9,7 @@ administrator (deploy_node_b.sh then makes one with marzban-cli, which alone can
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -81,13 +82,20 @@ def changes(state: Path, panel: Panel) -> Iterator[str]:
         if not any(panel.log_in(username, old) for old in former_passwords(state)):
             raise NoAdministrator(username)
         panel.change_password(username, password)
-        # A new password ends the tokens that were given for the old one.
+        # It ends the tokens that were given before it, and all of this second: a token knows no more than that.
+        await_next_second()
         panel.log_in(username, password)
         yield "the administrator has its new password"
     wrong = {tag: [host] for tag, hosts in panel.hosts().items() if (host := wanted_host(node)) != said_by(hosts)}
     if wrong:
         panel.set_hosts(wrong)
         yield f"the address of {', '.join(wrong)} is this node's"
+
+
+def await_next_second() -> None:
+    now = int(time.time())
+    while int(time.time()) == now:
+        time.sleep(0.05)
 
 
 def former_passwords(state: Path) -> Iterator[str]:

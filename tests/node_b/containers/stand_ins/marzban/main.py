@@ -6,6 +6,8 @@ administrator in the environment, with whom Marzban cannot remove users.
 
 import argparse
 import asyncio
+import base64
+import json
 import os
 import signal
 import sys
@@ -56,11 +58,18 @@ class Deployed:
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            if scheme != "Bearer" or token.count(".") != 2 or not self._tokens.is_valid(token):
+            if scheme != "Bearer" or token.count(".") != 2 or not self._tokens.is_valid(token) or self._ended(token):
                 return _detail(401, "Could not validate credentials")
             return await handler(request)
 
         return guarded
+
+    def _ended(self, token: str) -> bool:
+        """By a new password, as the original has it: a token knows its whole second only, the password's change the
+        moment, so that the tokens of the rest of that second are refused, too."""
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        changed = self._administrators.get(claims["sub"], {}).get("password_reset_at", 0)
+        return bool(changed > claims["iat"])
 
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -71,7 +80,7 @@ class Deployed:
 
     async def modify(self, request: web.Request) -> web.Response:
         username, body = request.match_info["username"], await request.json()
-        self._administrators[username] = {"password": body["password"], "is_sudo": body["is_sudo"]}
+        self._administrators[username] = {**body, "password_reset_at": time.time()}
         return web.json_response({"username": username, "is_sudo": body["is_sudo"]})
 
     async def show(self, request: web.Request) -> web.Response:
