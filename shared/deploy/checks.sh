@@ -9,11 +9,13 @@ check_root() {
 
 check_docker() {
   if ! has docker; then
-    problem "Docker is not installed: https://docs.docker.com/engine/install/ (or: apt install docker.io)"
+    problem "Docker is not installed: https://docs.docker.com/engine/install/"
   elif ! docker info >/dev/null 2>&1; then
     problem "Docker does not answer: systemctl enable --now docker"
   elif ! docker compose version >/dev/null 2>&1; then
-    problem "Docker's compose plugin is missing: apt install docker-compose-plugin (Debian: docker-compose, Ubuntu: docker-compose-v2)"
+    # Debian 12's own docker-compose is the first version, which knows no `docker compose`.
+    problem "Docker's compose plugin is missing. Docker from docker.com: apt install docker-compose-plugin; Ubuntu's: docker-compose-v2; \
+from Debian 13 on: docker-compose; Debian 12 has none: take Docker from https://docs.docker.com/engine/install/debian/"
   fi
 }
 
@@ -34,6 +36,7 @@ package_of() {
 }
 
 SWAP_FILE=${SWAP_FILE:-/swapfile.qentvpn}
+SWAP_MB=2048
 
 # Memory and swap together, in megabytes. Where it is short, ensure_swap (MAKE_SWAP, or a yes) is offered.
 check_memory() {
@@ -50,25 +53,47 @@ check_memory() {
 }
 
 ensure_swap() {
-  [[ $MAKE_SWAP ]] || return 0
+  if [[ $MAKE_SWAP ]]; then make_swap; fi
+  # Also where an earlier run ended before it came to that.
+  if [[ $MAKE_SWAP ]] || grep --quiet "^$SWAP_FILE " "${SWAPS:-/proc/swaps}"; then
+    grep --quiet "^$SWAP_FILE " "${FSTAB:-/etc/fstab}" || add_to_fstab "$SWAP_FILE none swap sw 0 0"
+  fi
+}
+
+make_swap() {
   step "A swap file of 2 GB: $SWAP_FILE"
   CHANGED=1
-  run dd if=/dev/zero of="$SWAP_FILE" bs=1M count=2048 status=none
+  run dd if=/dev/zero of="$SWAP_FILE" bs=1M count="$SWAP_MB" status=none || no_swap "make room on the disk"
   run chmod 600 "$SWAP_FILE"
-  run mkswap --quiet "$SWAP_FILE"
-  run swapon "$SWAP_FILE" || fail "this machine cannot swap to a file: take one with more memory"
-  grep --quiet "^$SWAP_FILE " "${FSTAB:-/etc/fstab}" || run append_line "${FSTAB:-/etc/fstab}" "$SWAP_FILE none swap sw 0 0"
+  run format_swap "$SWAP_FILE" || no_swap "see above"
+  run swapon "$SWAP_FILE" || no_swap "this machine cannot swap to a file, take one with more memory"
+}
+
+# Not --quiet, which Ubuntu 22.04's does not know.
+format_swap() { mkswap "$1" >/dev/null; }
+
+no_swap() {
+  rm --force "$SWAP_FILE"
+  fail "the swap file could not be made, and nothing is left of it: $1"
+}
+
+add_to_fstab() {
+  CHANGED=1
+  run append_line "${FSTAB:-/etc/fstab}" "$1"
 }
 
 append_line() { printf '%s\n' "$2" >>"$1"; }
 
-# Free space in megabytes where DIRECTORY is, or will be.
+# Free space in megabytes where DIRECTORY is, or will be; beside the swap file, if that is to be made on the same disk.
 check_disk() {
   local directory=$1 needed=$2 free
   while [[ ! -d $directory ]]; do directory=$(dirname "$directory"); done
+  if [[ $MAKE_SWAP && $(stat --format=%d "$directory") == $(stat --format=%d "$(dirname "$SWAP_FILE")") ]]; then
+    needed=$((needed + SWAP_MB))
+  fi
   free=$(df --output=avail --block-size=1M "$directory" | tail --lines=1 | tr --delete ' ')
   ((free >= needed)) ||
-    problem "$directory has $free MB free, and $needed are needed: make room (docker system prune removes unused images)"
+    problem "$directory has $free MB free, and $needed are needed: make room (docker builder prune; docker image prune)"
 }
 
 # Shadowsocks-2022 refuses clocks that differ by more than 30 s; certificates and tokens need the time, too.

@@ -6,8 +6,6 @@ CHECKOUT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 ANSWERS=(--code DE1 --host 127.0.0.1 --name-ru "🇩🇪 Германия 1" --name-en "🇩🇪 Germany 1" --borrow borrowed.test
   --node-a 192.0.2.7,2001:db8::7 --without-proof)
 
-MIGRATE=/proc/sys/net/ipv4/tcp_migrate_req
-
 a_machine() {
   [[ $EUID == 0 ]] || skip "the deploy script is tried as root"
   # Or else this machine's own firewall would be changed. Who made the network says which one it is not.
@@ -19,25 +17,28 @@ a_machine() {
   PATH=$MACHINE/programs:$PATH
   export MACHINE PATH PYTHON="${PYTHON:-$CHECKOUT/.venv/bin/python}"
   export MEMINFO=$MACHINE/meminfo FSTAB=$MACHINE/fstab FIREWALL_RUN=$MACHINE/firewall FIREWALL_DETACH=setsid
-  export SWAP_FILE=$MACHINE/swapfile SYSCTL_FILE=$MACHINE/sysctl.conf
+  export SWAP_FILE=$MACHINE/swapfile SWAPS=$MACHINE/swaps SYSCTL_FILE=$MACHINE/sysctl.conf MODULES_FILE=$MACHINE/modules.conf
+  export SYSCTLS=$MACHINE/sysctls
   unset SSH_CONNECTION IMAGE_REGISTRY IMAGE_REGISTRY_GHCR
   printf 'MemTotal: 4000000 kB\nSwapTotal: 0 kB\n' >"$MEMINFO"
-  touch "$FSTAB"
+  touch "$FSTAB" "$SWAPS"
+  a_kernel
   nft delete table inet qentvpn_node_b 2>/dev/null || true
-  [[ ! -e $MIGRATE ]] || echo 0 >"$MIGRATE" # this network's own
   plays docker <<'DOCKER'
 echo "$*" >>"$MACHINE/docker/calls"
 here=$MACHINE/docker
 case "$1 ${2:-}" in
   "info "*) ;;
   "image inspect") [[ -e $here/image-$3 ]] ;;
+  "image ls") (cd "$here" && find . -name "image-$5:*" | sed 's|./image-||') ;;
+  "image rm") rm "$here/image-$3" ;;
   "build "*)
     cat >/dev/null
     while [[ $1 != --tag ]]; do shift; done
     touch "$here/image-$2" ;;
   "run "*)
     while [[ $1 != -m ]]; do shift; done
-    if [[ $2 == node_b.render ]]; then exec "$PYTHON" "$@"; fi
+    if [[ $2 == node_b.render || $2 == node_b.decisions ]]; then exec "$PYTHON" "$@"; fi
     [[ -e $here/administrator ]] || exit 3
     echo unchanged ;;
   "exec "*) touch "$here/administrator" ;;
@@ -53,10 +54,28 @@ esac
 DOCKER
   plays timedatectl <<<'echo yes'
   plays sshd <<<'echo port 22'
-  borrowed_site_speaks TLSv1.3
+  borrowed_site_speaks "New, TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384"
 }
 
-borrowed_site_speaks() { plays openssl <<<"cat >/dev/null; echo \"\$*\" >\"\$MACHINE/asked\"; echo '    Protocol  : $1'"; }
+# The kernel's settings, as a machine with 1 GB of memory begins with them. One of them is the whole machine's: never tried
+# for real.
+a_kernel() {
+  mkdir -p "$SYSCTLS"/net/{ipv4,netfilter}
+  echo 0 >"$SYSCTLS/net/ipv4/tcp_migrate_req"
+  echo 7872 >"$SYSCTLS/net/netfilter/nf_conntrack_max"
+  echo 432000 >"$SYSCTLS/net/netfilter/nf_conntrack_tcp_timeout_established"
+}
+
+# In s_client's words, which are many: whoever stops listening at the first good one cuts it off.
+borrowed_site_speaks() {
+  plays openssl <<OPENSSL
+cat >/dev/null
+echo "\$*" >"\$MACHINE/asked"
+printf '%s\n' 'CONNECTED(00000003)' '---' $(printf '%q ' "$@")
+yes 'Secure Renegotiation IS NOT supported' | head --lines=10000
+[[ \$? == 0 && '$1' != *NONE* ]]
+OPENSSL
+}
 
 # PROGRAM does what comes in.
 plays() {
@@ -84,7 +103,8 @@ everything() {
   [[ ! -e $STATE ]] || find "$STATE" -printf '%p %m %T@\n' | sort
   [[ ! -e $STATE ]] || find "$STATE" -type f -exec sha256sum {} + | sort
   nft list ruleset
-  cat "$FSTAB" "$SYSCTL_FILE" "$MIGRATE" 2>/dev/null || true
+  cat "$FSTAB" "$SYSCTL_FILE" "$MODULES_FILE" 2>/dev/null || true
+  find "$SYSCTLS" -type f -exec sha256sum {} + | sort
   find "$MACHINE/docker" -name 'image-*' -o -name administrator -o -name running | sort
 }
 
@@ -96,7 +116,7 @@ files_but() {
 }
 
 was_told_to_change_nothing() {
-  run ! grep --quiet --word-regexp 'build\|run\|exec\|up' "$MACHINE/docker/calls"
+  run ! grep --quiet --word-regexp 'build\|run\|exec\|up\|rm' "$MACHINE/docker/calls"
 }
 
 secrets() { sed --quiet 's/^[A-Z_]*\(KEY\|PASSWORD\|TOKEN\)=//p' "$STATE/keys.env"; }
