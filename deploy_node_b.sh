@@ -6,9 +6,12 @@ CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$CHECKOUT/shared/deploy/steps.sh"
 # shellcheck source=shared/deploy/checks.sh
 source "$CHECKOUT/shared/deploy/checks.sh"
+PATH=$PATH:/usr/sbin:/sbin # which `su` leaves out on Debian
 
 main() {
   parse_arguments "$@"
+  check_root
+  refuse_if_problems
   lock_state
   if [[ $ONLY_FIREWALL ]]; then
     change_node_a
@@ -17,7 +20,6 @@ main() {
   read_answers
 
   # Pre-flight: nothing has changed yet, and all problems are told at once.
-  check_root
   check_docker
   check_programs openssl nft ss flock
   check_memory 1400 # panel 230, two Xrays, agent, proxy, Docker; and room for connections
@@ -102,7 +104,7 @@ parse_arguments() {
       --confirm) exec "$FIREWALL" --confirm ;;
       --without-proof) WITHOUT_PROOF=1 && shift && continue ;;
       --no-torrent-block) GIVEN[BLOCK_TORRENTS]=false && shift && continue ;;
-      --*) [[ $value ]] || fail "$option needs a value, or is unknown: ./deploy_node_b.sh --help" ;;
+      --*) [[ $value && $value != --* ]] || fail "$option needs a value, or is unknown: ./deploy_node_b.sh --help" ;;
     esac
     case $option in
       --state) STATE=$(realpath --canonicalize-missing "$value") ;;
@@ -218,15 +220,6 @@ speaks_tls13() {
   local said
   said=$(timeout 20 openssl s_client -connect "$1" -servername "$2" -tls1_3 -groups X25519 </dev/null 2>/dev/null) || true
   grep --quiet '^New, TLSv1\.3, Cipher is TLS_' <<<"$said"
-}
-
-# What is to be kept, in the renderer's judgement, where its image is there already. Nothing is told twice.
-check_answers() {
-  local said line
-  [[ ! $DRY_RUN && ${#PROBLEMS[@]} == 0 ]] && has_image "qentvpn-node-b:$BUILD" || return 0
-  said=$(candidate | docker run --rm --interactive --log-driver none --network none --read-only --cap-drop ALL \
-    --security-opt no-new-privileges "qentvpn-node-b:$BUILD" python -m node_b.decisions 2>&1) ||
-    while IFS= read -r line; do problem "$line"; done <<<"$said"
 }
 
 # --- what changes the machine ---
@@ -408,7 +401,6 @@ firewall() { fingerprint "$STATE/firewall/kept.nft" <(nft --stateless list table
 # --- Node A has moved ---
 
 change_node_a() {
-  check_root
   check_docker
   check_programs nft
   check_node_a

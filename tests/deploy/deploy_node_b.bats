@@ -374,6 +374,10 @@ deploy_at_a_terminal() {
   run deploy "${ANSWERS[@]}" --host
   [ "$status" -eq 1 ]
   [[ $output == *"--host needs a value"* ]]
+
+  run deploy "${ANSWERS[@]}" --host --dry-run
+  [ "$status" -eq 1 ]
+  [[ $output == *"--host needs a value"* ]]
   [ ! -e "$STATE" ]
 }
 
