@@ -89,6 +89,8 @@ DRY_RUN='' SHOW_SECRETS='' ROTATE='' MAKE_SWAP='' ONLY_FIREWALL='' WITHOUT_PROOF
 STATE=/var/lib/qentvpn-node-b
 PROJECT=qentvpn-node-b
 SYSCTL_FILE=${SYSCTL_FILE:-/etc/sysctl.d/60-qentvpn-node-b.conf}
+MODULES_FILE=${MODULES_FILE:-/etc/modules-load.d/qentvpn-node-b.conf}
+SYSCTLS=${SYSCTLS:-/proc/sys}
 COMPOSE_FILE=$CHECKOUT/docker-compose.node-b.yml
 FIREWALL=$CHECKOUT/node_b/firewall/apply.sh
 
@@ -248,14 +250,44 @@ write_answers() {
 
 # At the agent's hand-over the kernel resets the connections that the old Xray had not accepted yet, unless it may give
 # them to the fresh one; from Linux 5.14 on it can.
+#
+# The firewall knows connections by the kernel's table of them, in which a machine of 1 GB has room for some 7,800, and the
+# silent ones stay for five days: once it is full, nobody comes in, by SSH neither. With room for 262,144, as machines of
+# 8 GB have it, it takes 80 MB at the very most, and only while there are so many.
+KERNEL_SETTINGS=(
+  "net.ipv4.tcp_migrate_req >= 1"
+  "net.netfilter.nf_conntrack_max >= 262144"
+  "net.netfilter.nf_conntrack_tcp_timeout_established <= 7200"
+)
+
 ensure_kernel() {
-  local setting=/proc/sys/net/ipv4/tcp_migrate_req
-  [[ -e $setting ]] || return 0
-  step "Kernel: connections survive the agent's nightly hand-over"
-  write_file "$SYSCTL_FILE" <<<"net.ipv4.tcp_migrate_req = 1"
-  [[ $(<"$setting") != 1 ]] || return 0
-  CHANGED=1
-  run put 1 "$setting" || note "this kernel does not let it be set: a connection that is just being made may break then"
+  local setting name relation value there file=''
+  step "Kernel: connections survive the agent's nightly hand-over, and there is room for many"
+  if [[ -e $SYSCTLS/net/netfilter/nf_conntrack_max ]] || run modprobe nf_conntrack; then
+    # systemd-sysctl sets what is there when it runs: the module is loaded before it.
+    write_file "$MODULES_FILE" <<<nf_conntrack
+  else
+    note "nf_conntrack cannot be loaded: how many connections there may be is for whoever runs this machine's kernel to say"
+  fi
+  for setting in "${KERNEL_SETTINGS[@]}"; do
+    read -r name relation value <<<"$setting"
+    there=$(cat "$SYSCTLS/${name//./\/}" 2>/dev/null) || continue # an older kernel
+    # Whoever has set something better has a reason.
+    if (("$there $relation $value && $there != $value")); then continue; fi
+    file+="$name = $value"$'\n'
+    ((there == value)) || set_kernel "$name" "$value"
+  done
+  [[ ! $file ]] || write_file "$SYSCTL_FILE" <<<"${file%$'\n'}"
+}
+
+# nf_conntrack_max is the whole machine's: in a container it cannot be set.
+set_kernel() {
+  local name=$1 value=$2
+  if run put "$value" "$SYSCTLS/${name//./\/}" 2>/dev/null; then
+    CHANGED=1
+  else
+    note "$name = $value cannot be set here: that is for whoever runs this machine's kernel"
+  fi
 }
 
 put() { printf '%s\n' "$1" >"$2"; }

@@ -264,13 +264,58 @@ deploy_at_a_terminal() {
   [[ $output == *"no rules wait"* ]]
 }
 
-@test "the kernel may give connections to a fresh Xray, now and after a reboot" {
-  [[ -e $MIGRATE ]] || skip "this kernel is older than Linux 5.14"
+@test "the kernel hands connections over and has room for many, now and after a reboot" {
+  deploy "${ANSWERS[@]}"
+
+  [ "$(cat "$SYSCTLS"/net/*/* | paste --serial)" = "$(printf '1\t262144\t7200')" ]
+  [ "$(<"$SYSCTL_FILE")" = "net.ipv4.tcp_migrate_req = 1
+net.netfilter.nf_conntrack_max = 262144
+net.netfilter.nf_conntrack_tcp_timeout_established = 7200" ]
+  [ "$(<"$MODULES_FILE")" = nf_conntrack ]
+}
+
+@test "a kernel that already has more room is left alone" {
+  echo 1048576 >"$SYSCTLS/net/netfilter/nf_conntrack_max"
+  echo 600 >"$SYSCTLS/net/netfilter/nf_conntrack_tcp_timeout_established"
 
   deploy "${ANSWERS[@]}"
 
-  [ "$(<"$MIGRATE")" = 1 ]
+  [ "$(cat "$SYSCTLS"/net/netfilter/* | paste --serial)" = "$(printf '1048576\t600')" ]
   [ "$(<"$SYSCTL_FILE")" = "net.ipv4.tcp_migrate_req = 1" ]
+}
+
+@test "a kernel that cannot be told is no reason to stop" {
+  # As in a container: one that not even root can write.
+  ln --symbolic --force /proc/sys/kernel/ngroups_max "$SYSCTLS/net/netfilter/nf_conntrack_max"
+
+  run deploy "${ANSWERS[@]}"
+  [ "$status" -eq 0 ]
+  [[ $output == *"nf_conntrack_max = 262144 cannot be set here"* ]]
+
+  run deploy
+  [ "$status" -eq 0 ]
+  [[ $output == *"Nothing had to be changed"* ]]
+}
+
+@test "a kernel that is old and has no such module is none, either" {
+  rm -r "$SYSCTLS/net"
+  plays modprobe <<<'[[ $* != nf_conntrack ]]'
+
+  run deploy "${ANSWERS[@]}"
+
+  [ "$status" -eq 0 ]
+  [[ $output == *"nf_conntrack cannot be loaded"* ]]
+  [ ! -e "$SYSCTL_FILE" ]
+  [ ! -e "$MODULES_FILE" ]
+}
+
+@test "connections are counted from the moment that the module is there" {
+  mv "$SYSCTLS/net/netfilter" "$MACHINE/netfilter"
+  plays modprobe <<<'mv "$MACHINE/netfilter" "$SYSCTLS/net/"'
+
+  deploy "${ANSWERS[@]}"
+
+  [ "$(<"$SYSCTLS/net/netfilter/nf_conntrack_max")" = 262144 ]
 }
 
 @test "Node A that has moved changes its address and the firewall, and no container" {

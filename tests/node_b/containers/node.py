@@ -55,6 +55,7 @@ class Node:
             "FIREWALL_RUN": str(engine.directory / "firewall-run"),
             "FIREWALL_DETACH": "setsid",
             "SYSCTL_FILE": str(engine.directory / "sysctl.conf"),
+            "MODULES_FILE": str(engine.directory / "modules.conf"),
         }
         with _borrowed_site(engine):
             yield cls(engine, _a_checkout(engine.directory / "checkout"), engine.directory / "state", environment)
