@@ -30,6 +30,7 @@ main() {
   check_ports "$PROJECT" 443/tcp 443/udp 2053/tcp 8443/tcp 8000/tcp 8081/tcp $(outline_ports)
   check_name "$(answer NODE_HOST)"
   check_borrowed_site
+  name_builds
   refuse_if_problems
 
   # From here on the machine changes.
@@ -41,6 +42,7 @@ main() {
   rotate_keys
   render_configs
   start_services
+  remove_older_builds
   ensure_panel
   ensure_firewall
   report
@@ -66,8 +68,8 @@ At the first run, and later to change one thing:
   --torrents block|allow  (default: block; --no-torrent-block is allow)
 
 Anything else:
-  --rotate NAME           a new reality, short-id, shadowsocks, token, password or certificate. All but the last three
-                          change every customer's keys on this node; node_b/README.md says what that means
+  --rotate NAME           a new reality or short-id (every VLESS key of this node is dead), shadowsocks (every Shadowsocks
+                          key is), token, password or certificate (no customer notices); node_b/README.md says more
   --show-secrets          print the block for Node A's .env again
   --confirm               keep the firewall rules that wait for their proof; for a second terminal
   --without-proof         keep new firewall rules at once: without it they go back after 60 s, unless a new SSH connection
@@ -292,28 +294,55 @@ set_kernel() {
 
 put() { printf '%s\n' "$1" >"$2"; }
 
-# Images are named after the checksum of what they are made from: built when that has changed, and only then.
+# Images are named after the checksum of what they are made from: built when that has changed, and only then. Each has a
+# checksum of its own, because a service that is made anew cuts every tunnel.
+name_builds() { BUILD=$(checksum agent_context) PANEL_BUILD=$(checksum panel_context); }
+
+checksum() { "$@" | sha256sum | cut --characters=1-12; }
+
 build_images() {
-  BUILD=$(build_context | sha256sum | cut --characters=1-12)
-  ensure_image qentvpn-node-b node_b/Dockerfile
-  ensure_image qentvpn-node-b-panel node_b/marzban/Dockerfile
+  ensure_image "qentvpn-node-b:$BUILD" node_b/Dockerfile agent_context
+  ensure_image "qentvpn-node-b-panel:$PANEL_BUILD" node_b/marzban/Dockerfile panel_context
 }
 
-build_context() {
+# What runs inside, and the templates: not what this machine itself runs.
+agent_context() {
+  packed --exclude='*.md' --exclude='*.sh' --exclude='*.service' --exclude='*.example' \
+    --exclude=node_b/marzban/Dockerfile --exclude=node_b/marzban/healthy.py shared node_b
+}
+
+panel_context() { packed node_b/marzban/Dockerfile node_b/marzban/healthy.py; }
+
+packed() {
   tar --create --directory "$CHECKOUT" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
-    --exclude=__pycache__ --exclude='*.md' shared node_b
+    --exclude=__pycache__ "$@"
 }
 
 ensure_image() {
-  local name=$1 dockerfile=$2
-  if docker image inspect "$name:$BUILD" >/dev/null 2>&1; then return; fi
-  step "Building $name:$BUILD"
-  run docker build --quiet --tag "$name:$BUILD" --file "$dockerfile" \
+  local image=$1 dockerfile=$2 context=$3
+  if has_image "$image"; then return; fi
+  step "Building $image"
+  run docker build --quiet --tag "$image" --file "$dockerfile" \
     --build-arg "IMAGE_REGISTRY=$(kept IMAGE_REGISTRY docker.io)" \
-    --build-arg "IMAGE_REGISTRY_GHCR=$(kept IMAGE_REGISTRY_GHCR ghcr.io)" - < <(build_context) ||
-    fail "$name could not be built: is the registry reachable? IMAGE_REGISTRY=… names a mirror"
+    --build-arg "IMAGE_REGISTRY_GHCR=$(kept IMAGE_REGISTRY_GHCR ghcr.io)" - < <("$context") ||
+    fail "$image could not be built: is the registry reachable? IMAGE_REGISTRY=… names a mirror"
   CHANGED=1
 }
+
+has_image() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# They have names, so that `docker system prune` leaves them.
+remove_older_builds() {
+  local name image
+  for name in qentvpn-node-b qentvpn-node-b-panel; do
+    for image in $(docker image ls --format '{{.Repository}}:{{.Tag}}' "$name"); do
+      [[ $image == *"qentvpn-node-b:$BUILD" || $image == *"-panel:$PANEL_BUILD" ]] || run remove_image "$image"
+    done
+  done
+}
+
+# Docker keeps it if a container uses it.
+remove_image() { docker image rm "$1" >/dev/null 2>&1 || true; }
 
 # What the environment says, else what was said at an earlier run.
 kept() {
@@ -326,8 +355,9 @@ kept() {
 in_image() {
   local network=$1 mode=$2 module=$3
   shift 3
-  run docker run --rm --network "$network" --read-only --cap-drop ALL --security-opt no-new-privileges \
-    --volume "$STATE:$STATE:$mode" "qentvpn-node-b:$BUILD" python -m "$module" --state "$STATE" "$@"
+  # Docker's log would keep what is said here, secrets and all.
+  run docker run --rm --log-driver none --network "$network" --read-only --cap-drop ALL \
+    --security-opt no-new-privileges --volume "$STATE:$STATE:$mode" "qentvpn-node-b:$BUILD" python -m "$module" --state "$STATE" "$@"
 }
 
 render() { in_image none rw node_b.render "$@"; }
@@ -365,6 +395,7 @@ write_compose_env() {
 # Made by deploy_node_b.sh, for docker compose --env-file.
 NODE_B_STATE=$STATE
 NODE_B_BUILD=$BUILD
+NODE_B_PANEL_BUILD=$PANEL_BUILD
 NODE_B_PANEL_FILES=$(fingerprint "$STATE/rendered/vless_reality.json")
 NODE_B_AGENT_FILES=$(fingerprint "$STATE/rendered/shadowsocks_2022.json")
 NODE_B_PROXY_FILES=$(fingerprint "$STATE/rendered/Caddyfile" "$STATE"/certificate/node.{crt,key})
@@ -386,8 +417,8 @@ start_services() {
 
 compose() {
   # These would go before what compose.env says.
-  env --unset=NODE_B_STATE --unset=NODE_B_BUILD --unset=COMPOSE_PROFILES docker compose --project-name "$PROJECT" \
-    --env-file "$STATE/compose.env" --file "$COMPOSE_FILE" "$@"
+  env --unset=NODE_B_STATE --unset=NODE_B_BUILD --unset=NODE_B_PANEL_BUILD --unset=COMPOSE_PROFILES \
+    docker compose --project-name "$PROJECT" --env-file "$STATE/compose.env" --file "$COMPOSE_FILE" "$@"
 }
 
 compose_by_hand() { echo "docker compose --env-file $STATE/compose.env -f $COMPOSE_FILE"; }
@@ -433,12 +464,13 @@ firewall() { fingerprint "$STATE/firewall/kept.nft" <(nft --stateless list table
 # --- Node A has moved ---
 
 change_node_a() {
+  # Those that run, whatever the checkout holds by now.
+  BUILD=$(value_in "$STATE/compose.env" NODE_B_BUILD) PANEL_BUILD=$(value_in "$STATE/compose.env" NODE_B_PANEL_BUILD)
   check_docker
   check_programs nft
   check_node_a
   refuse_if_problems
   ensure_state
-  BUILD=$(value_in "$STATE/compose.env" NODE_B_BUILD) # the one that runs, whatever the checkout holds by now
   render_configs
   ensure_firewall
 }

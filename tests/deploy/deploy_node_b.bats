@@ -505,6 +505,72 @@ net.netfilter.nf_conntrack_tcp_timeout_established = 7200" ]
   nft list set inet qentvpn_node_b ssh_ports | grep --quiet "22, 2222"
 }
 
+# A checkout of the test's own, to be changed.
+a_checkout() {
+  cp --recursive "$CHECKOUT"/{deploy_node_b.sh,docker-compose.node-b.yml,node_b,shared} "$MACHINE/"
+  CHECKOUT=$MACHINE
+}
+
+builds() { grep ^build "$MACHINE/docker/calls" | sed 's/.*--tag \([^:]*\):.*/\1/' | sort; }
+
+@test "only what an image is made from makes it anew" {
+  a_checkout
+  deploy "${ANSWERS[@]}"
+  [ "$(builds | paste --serial)" = "$(printf 'qentvpn-node-b\tqentvpn-node-b-panel')" ]
+
+  : >"$MACHINE/docker/calls"
+  for file in deploy_node_b.sh docker-compose.node-b.yml shared/deploy/checks.sh node_b/README.md node_b/firewall/apply.sh \
+    node_b/proxy/nginx.conf.example; do echo "# Changed." >>"$CHECKOUT/$file"; done
+  echo "# Changed." >>"$CHECKOUT/node_b/firewall/qentvpn-node-b-firewall.service"
+  run deploy
+  [ "$status" -eq 0 ]
+  [[ $output == *"Nothing had to be changed"* ]]
+  [ "$(builds)" = "" ]
+
+  echo "# Changed." >>"$CHECKOUT/node_b/marzban/healthy.py"
+  deploy
+  [ "$(builds)" = qentvpn-node-b-panel ]
+
+  : >"$MACHINE/docker/calls"
+  echo "# Changed." >>"$CHECKOUT/node_b/agent/users.py"
+  deploy
+  [ "$(builds)" = qentvpn-node-b ]
+}
+
+@test "what a Dockerfile copies is in its context" {
+  a_checkout
+  sed --in-place 's|    cat >/dev/null$|    tar --extract --directory "$(mktemp --directory "$MACHINE/context.XXXX")"|' "$MACHINE/programs/docker"
+
+  deploy "${ANSWERS[@]}"
+
+  for context in "$MACHINE"/context.*; do
+    dockerfile=$(find "$context" -name Dockerfile)
+    sed --quiet 's/^COPY \([^-][^ ]*\) .*/\1/p' "$dockerfile" | while read -r copied; do [ -e "$context/$copied" ]; done
+  done
+  [ -z "$(find "$MACHINE"/context.* -name '*.sh' -o -name '*.service' -o -name '*.example' -o -name '*.md')" ]
+}
+
+@test "builds that nothing runs any more are removed, and nobody else's images" {
+  deploy "${ANSWERS[@]}"
+  touch "$MACHINE/docker/image-qentvpn-node-b:older" "$MACHINE/docker/image-qentvpn-node-b-panel:older"
+  touch "$MACHINE/docker/image-somebody-elses:older"
+
+  run deploy
+  [ "$status" -eq 0 ]
+  [ "$(find "$MACHINE/docker" -name '*:older')" = "$MACHINE/docker/image-somebody-elses:older" ]
+  [ "$(find "$MACHINE/docker" -name 'image-qentvpn*' | wc -l)" -eq 2 ]
+
+  run deploy
+  [[ $output == *"Nothing had to be changed"* ]]
+}
+
+@test "what is asked of an image stands in no log of Docker's" {
+  deploy "${ANSWERS[@]}"
+
+  grep '^run ' "$MACHINE/docker/calls" >"$MACHINE/runs"
+  run ! grep --invert-match --quiet -- '--log-driver none' "$MACHINE/runs"
+}
+
 @test "a mirror is kept for later runs" {
   IMAGE_REGISTRY=mirror.test deploy "${ANSWERS[@]}"
   grep --quiet -- "^build .*--build-arg IMAGE_REGISTRY=mirror.test " "$MACHINE/docker/calls"
