@@ -26,11 +26,13 @@ main() {
   check_disk "$STATE" 2000
   check_clock
   check_ssh_ports
+  check_collisions
   # shellcheck disable=SC2046 # several words
   check_ports "$PROJECT" 443/tcp 443/udp 2053/tcp 8443/tcp 8000/tcp 8081/tcp $(outline_ports)
   check_name "$(answer NODE_HOST)"
   check_borrowed_site
   name_builds
+  check_answers
   refuse_if_problems
 
   # From here on the machine changes.
@@ -170,16 +172,28 @@ read_answers() {
 
   was=$(value_in "$NODE_ENV" NODE_CODE)
   [[ ! $was || $(answer NODE_CODE) == "$was" ]] || problem "--code: this node is $was, in every customer's keys: it stays so"
-  fits NODE_CODE '^([A-Z][A-Z0-9]{1,15})?$' "--code: a letter, then letters or digits, such as DE1"
-  fits NODE_HOST '^[A-Za-z0-9.:-]*$' "--host: a name or an address, without https:// and port"
+  fits NODE_CODE '^[A-Z][A-Z0-9]{1,15}$' "--code: a letter, then letters or digits, such as DE1"
+  fits NODE_HOST "^($NAME|$ADDRESS)\$" "--host: a name or an address, without https:// and port"
   fits NODE_NAME_RU "^[^\"'#\\\\]*\$" "--name-ru: without quotes, # and \\"
   fits NODE_NAME_EN "^[^\"'#\\\\]*\$" "--name-en: without quotes, # and \\"
-  fits REALITY_SERVER_NAME '^[A-Za-z0-9.-]*$' "--borrow: a name such as www.SITE, perhaps with :PORT"
+  fits REALITY_SERVER_NAME "^$NAME\$" "--borrow: a name such as www.SITE, perhaps with :PORT"
+  fits REALITY_TARGET "^.+:$PORT\$" "--borrow: what follows the colon is a port"
   check_node_a
-  fits SSH_PORTS '^[0-9,]*$' "--ssh-ports: numbers with commas between"
-  fits OUTLINE_PORT '^[0-9]*$' "--outline: a number, or off"
+  fits SSH_PORTS "^$PORT(,$PORT)*\$" "--ssh-ports: ports with commas between"
+  fits OUTLINE_PORT "^$PORT\$" "--outline: a port, or off"
   [[ $ROTATE =~ ^(|reality|short-id|shadowsocks|token|password|certificate)$ ]] || problem "--rotate: there is no $ROTATE to make anew: --help"
 }
+
+# The renderer judges more strictly (check_answers), but at the first run there is none before much has been changed.
+PORT='([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])'
+NAME='([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?'
+BYTE='(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+IPV4="$BYTE(\\.$BYTE){3}"
+GROUP='[0-9A-Fa-f]{1,4}'
+IPV6="(($GROUP:){7}$GROUP|($GROUP(:$GROUP)*)?::($GROUP(:$GROUP)*)?)"
+ADDRESS="($IPV4|$IPV6)"
+# Wider networks keep nobody out.
+NETWORK="($IPV4(/(1[6-9]|2[0-9]|3[0-2]))?|$IPV6(/(3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-8]))?)"
 
 require() {
   local name=$1 option=$2 question=$3
@@ -188,9 +202,29 @@ require() {
   [[ $(answer "$name") ]] || problem "$option is missing: $question"
 }
 
-check_node_a() { fits NODE_A_ADDRESSES '^[0-9A-Fa-f.:,/]*$' "--node-a: addresses with commas between, no names"; }
+check_node_a() {
+  fits NODE_A_ADDRESSES "^$NETWORK(, *$NETWORK)*\$" "--node-a: addresses such as 192.0.2.7 or 2001:db8::7 with commas between, no names"
+}
 
-fits() { [[ $(answer "$1") =~ $2 ]] || problem "$3"; }
+# What is missing is told already, or may be.
+fits() {
+  local value
+  value=$(answer "$1")
+  if [[ $value =~ (^|[^A-Za-z0-9])([Ee]xample|[Cc]hange-?me)([^A-Za-z0-9]|$) ]]; then
+    problem "${3%%:*}: $value is a placeholder"
+  else
+    [[ ! $value || $value =~ $2 ]] || problem "$3"
+  fi
+}
+
+check_collisions() {
+  local ours=,443,2053,8443,8000,8081, ssh outline port
+  ssh=$(answer SSH_PORTS) outline=$(answer OUTLINE_PORT)
+  for port in ${ssh//,/ }; do
+    [[ $ours != *",$port,"* ]] || problem "--ssh-ports: $port is taken by this node: let sshd use another"
+  done
+  [[ ! $outline || $ours,$ssh, != *",$outline,"* ]] || problem "--outline: $outline is taken by this node or sshd: choose another"
+}
 
 # --- checks ---
 
@@ -198,7 +232,9 @@ lock_state() { [[ ! -d $STATE || $DRY_RUN ]] || lock "$STATE"; }
 
 check_ssh_ports() {
   local found said port
-  found=$("$FIREWALL" --ssh-ports || echo 22) said=$(answer SSH_PORTS)
+  found=$("$FIREWALL" --ssh-ports) || true
+  said=$(answer SSH_PORTS)
+  [[ $found || $said ]] || problem "no sshd is found, and what is not open is closed: --ssh-ports 22, or where you come in"
   [[ $said ]] || GIVEN[SSH_PORTS]=$found said=$found
   for port in ${found//,/ }; do
     [[ ,$said, == *,$port,* ]] || problem "sshd is on port $port, which the firewall would close: --ssh-ports $said,$port"
@@ -226,6 +262,15 @@ speaks_tls13() {
   grep --quiet '^New, TLSv1\.3, Cipher is TLS_' <<<"$said"
 }
 
+# What is to be kept, in the renderer's judgement, where its image is there already. Nothing is told twice.
+check_answers() {
+  local said line
+  [[ ! $DRY_RUN && ${#PROBLEMS[@]} == 0 ]] && has_image "qentvpn-node-b:$BUILD" || return 0
+  said=$(candidate | docker run --rm --interactive --log-driver none --network none --read-only --cap-drop ALL \
+    --security-opt no-new-privileges "qentvpn-node-b:$BUILD" python -m node_b.decisions 2>&1) ||
+    while IFS= read -r line; do problem "$line"; done <<<"$said"
+}
+
 # --- what changes the machine ---
 
 ensure_state() {
@@ -238,8 +283,10 @@ ensure_state() {
   write_answers
 }
 
-# The first run's answers; later only what an option says. The operator's own lines stay as they are.
-write_answers() {
+write_answers() { write_file "$NODE_ENV" < <(candidate); }
+
+# node.env with the first run's answers; later only with what an option says. The operator's own lines stay as they are.
+candidate() {
   local name content
   content=$(cat "$NODE_ENV" 2>/dev/null) ||
     content='# What the operator decided. Options of deploy_node_b.sh change it; whoever edits it runs that again.'
@@ -247,7 +294,7 @@ write_answers() {
     OUTLINE_PORT BLOCK_TORRENTS; do
     [[ ! ${GIVEN[$name]+given} ]] || content=$(with_value "$name" "${GIVEN[$name]}" <<<"$content")
   done
-  write_file "$NODE_ENV" <<<"$content"
+  printf '%s\n' "$content"
 }
 
 # At the agent's hand-over the kernel resets the connections that the old Xray had not accepted yet, unless it may give
@@ -469,6 +516,7 @@ change_node_a() {
   check_docker
   check_programs nft
   check_node_a
+  check_answers
   refuse_if_problems
   ensure_state
   render_configs

@@ -1,7 +1,11 @@
-"""What the operator decided about this node: `node.env`, read and checked, each problem by name with its remedy."""
+"""What the operator decided about this node: `node.env`, read and checked, each problem by name with its remedy.
+
+`python -m node_b.decisions` only judges one that comes in, before it is kept.
+"""
 
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +57,20 @@ class Decisions:
 
 def read_decisions(state: Path) -> Decisions:
     """From `node.env` in the state directory. Raises ConfigurationProblems."""
-    file = state / FILE_NAME
+    return _read(state / FILE_NAME)
+
+
+def main() -> int:
+    """Judges the `node.env` that comes in: 0, or 2 and a line for each problem."""
+    try:
+        _read(Path("/dev/stdin"))
+    except ConfigurationProblems as wrong:
+        print(wrong)
+        return 2
+    return 0
+
+
+def _read(file: Path) -> Decisions:
     variables = read_dotenv(file)
     if not variables:
         raise ConfigurationProblems([f"{file} is not there or empty: deploy_node_b.sh writes it"])
@@ -211,3 +228,7 @@ def _listed(text: str) -> list[str]:
     if "" in parts:
         raise ValueError("something is missing between two commas")
     return parts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

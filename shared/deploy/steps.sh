@@ -48,11 +48,11 @@ refuse_if_problems() {
 
 # --- files of NAME=value lines ---
 
-# The value of NAME in FILE, as it stands there; nothing if there is none.
+# The value of NAME in FILE, without quotes around it; nothing if there is none.
 value_in() {
   local file=$1 name=$2
   [[ -r $file ]] || return 0
-  sed --quiet "s/^$name=//p" "$file" | tail --lines=1
+  sed --quiet "s/^$name=//p" "$file" | tail --lines=1 | sed --regexp-extended "s/^(['\"])(.*)\\1\$/\\2/"
 }
 
 # What comes in, with NAME=value in the place of its line, or at the end. Every other line stays as it is.

@@ -187,6 +187,83 @@ deploy_at_a_terminal() {
   [[ $output == *"--node-a: addresses"* ]]
 }
 
+# Each refused before anything is changed, by its option.
+refused() {
+  run deploy "${ANSWERS[@]}" "$1" "$2" --dry-run
+  [ "$status" -eq 1 ] || { echo "taken: $1 $2" && return 1; }
+  [[ $output == *"Nothing was changed"*"$1:"* ]] || { echo "$output" && return 1; }
+}
+
+taken() {
+  run deploy "${ANSWERS[@]}" "$1" "$2" --dry-run
+  [ "$status" -eq 0 ] || { echo "refused: $1 $2: $output" && return 1; }
+}
+
+@test "answers that the renderer would refuse later are refused at once" {
+  for addresses in 1.2.3 192.0.2.300 192.0.2.7/33 0.0.0.0/0 10.0.0.0/8 192.0.2.7, 2001:db8::7/16 2001:db8:::7 ::/0 1:2 dead; do
+    refused --node-a "$addresses"
+  done
+  for addresses in 192.0.2.7 192.0.2.0/24 2001:db8::7 2001:db8::/64,192.0.2.7 1:2:3:4:5:6:7:8 ::1; do taken --node-a "$addresses"; done
+  for host in vpn.example.org 1.2.3 vpn_1.test -vpn.test 2001:db8:::7; do refused --host "$host"; done
+  for site in www.example.com 192.0.2.7 www.test:0 www.test:https; do refused --borrow "$site"; done
+  for ports in 0 65536 022 22,, 22,443 22,8443 22,8000; do refused --ssh-ports "$ports"; done
+  for port in 0 65536 443 2053 8443 8081 22; do refused --outline "$port"; done
+  taken --outline 8388
+  taken --outline off
+}
+
+@test "what only the renderer knows to be wrong is refused by it, and not kept" {
+  deploy "${ANSWERS[@]}"
+  before=$(everything)
+
+  run deploy --node-a 192.0.2.7/24 --without-proof
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*NODE_A_ADDRESSES* ]]
+  [ "$(everything)" = "$before" ]
+
+  run deploy --node-a 192.0.2.7/24 --torrents allow --without-proof
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*NODE_A_ADDRESSES* ]]
+  [ "$(everything)" = "$before" ]
+}
+
+@test "values that somebody has put into quotes by hand mean the same" {
+  deploy "${ANSWERS[@]}"
+  sed --in-place "s/^NODE_NAME_RU=.*/NODE_NAME_RU='Германия 1'/; s/^NODE_HOST=.*/NODE_HOST=\"127.0.0.1\"/" "$STATE/node.env"
+
+  run deploy --show-secrets
+
+  [ "$status" -eq 0 ]
+  [[ $output == *"NODES__DE1__NAME_RU='Германия 1'"* ]]
+}
+
+@test "whoever is not root is told so before anything is asked" {
+  deploy "${ANSWERS[@]}"
+  chmod 755 "$MACHINE" "$BATS_TEST_TMPDIR"
+
+  run setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$CHECKOUT/deploy_node_b.sh" --state "$STATE"
+
+  [ "$status" -eq 1 ]
+  [[ $output == *"needs root"* ]]
+  [[ $output != *"is missing"* && $output != *"Permission denied"* ]]
+}
+
+@test "programs of sbin are found by a root who has not got it in PATH" {
+  PATH=$MACHINE/programs:/usr/local/bin:/usr/bin:/bin run deploy "${ANSWERS[@]}" --dry-run
+
+  [ "$status" -eq 0 ]
+}
+
+@test "where no sshd is found, its port is asked for" {
+  plays sshd <<<'exit 1'
+  run deploy "${ANSWERS[@]}" --dry-run
+  [ "$status" -eq 1 ]
+  [[ $output == *"Nothing was changed"*"--ssh-ports"* ]]
+
+  run deploy "${ANSWERS[@]}" --ssh-ports 2222 --dry-run
+  [ "$status" -eq 0 ]
+}
+
 @test "a run that ended in the middle is continued, with the keys that it had made" {
   plays nft <<<'exit 1'
   run deploy "${ANSWERS[@]}"

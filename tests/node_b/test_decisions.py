@@ -1,6 +1,8 @@
 """What the operator decided: read and checked, each problem by name with its remedy."""
 
 import ipaddress
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,6 +104,19 @@ def test_a_placeholder_is_named(tmp_path: Path) -> None:
 def test_without_a_file_the_script_that_writes_it_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationProblems, match=r"deploy_node_b\.sh writes it"):
         read_decisions(tmp_path)
+
+
+@pytest.mark.parametrize(("addresses", "code"), [("198.51.100.7", 0), ("198.51.100.7/24", 2)])
+def test_what_comes_in_is_judged_and_nothing_else_is_done(tmp_path: Path, addresses: str, code: int) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "node_b.decisions"],
+        input=(decided(tmp_path, NODE_A_ADDRESSES=addresses) / "node.env").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+
+    assert said.returncode == code
+    assert said.stdout.startswith(b"NODE_A_ADDRESSES in node.env is not usable") == (code == 2)
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=40))
