@@ -6,6 +6,7 @@ HERE=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 source "$HERE/watching.sh"
 # shellcheck source=node_b/firewall/sshd.sh
 source "$HERE/sshd.sh"
+PATH=$PATH:/usr/sbin:/sbin # which `su` leaves out on Debian
 
 usage() {
   cat <<'USAGE'
@@ -74,6 +75,7 @@ apply() {
     fail "earlier rules still wait for their proof: open a new SSH connection, or run apply.sh --confirm"
   fi
   if [[ $wanted == "$(listing)" ]] && were_kept "$wanted"; then
+    load_at_boot "$KEPT" || echo "note: systemd does not load the rules at boot: systemctl status $UNIT"
     echo unchanged
     return
   fi

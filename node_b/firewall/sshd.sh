@@ -15,12 +15,15 @@ ssh_ports() {
 
 # By itself or, before anybody connects, through systemd; and where this very connection came in.
 listening_ssh_ports() {
+  local socket
   {
     ss --no-header --listening --tcp --numeric --processes | awk '/"sshd"/ { print $4 }' | sed 's/.*://'
-    if [[ -d /run/systemd/system ]]; then
-      { systemctl show --property=Listen ssh.socket sshd.socket 2>/dev/null || true; } |
+    # Debian ships a socket that does not wait unless somebody wants it to.
+    for socket in ssh.socket sshd.socket; do
+      if ! systemctl --quiet is-active "$socket" 2>/dev/null; then continue; fi
+      { systemctl show --property=Listen "$socket" || true; } |
         sed --quiet --regexp-extended 's/.*[:=]([0-9]+) \(Stream\)$/\1/p'
-    fi
+    done
     [[ ! ${SSH_CONNECTION:-} ]] || echo "${SSH_CONNECTION##* }"
   } | sort --numeric-sort --unique
 }

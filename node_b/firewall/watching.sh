@@ -112,12 +112,13 @@ conclude() {
 # What the rules in force are, in nft's own words; nothing if there are none.
 listing() { nft --stateless list table "${TABLE[@]}" 2>/dev/null || true; }
 
+# FIREWALL_UNITS: where a test would have it.
 load_at_boot() {
-  local unit=/etc/systemd/system/$UNIT
-  runs_systemd || return 0
-  sed "s|@NFT@|$(command -v nft)|; s|@RULES@|$1|" "$HERE/$UNIT" >"$RUN/unit" || return
-  if ! cmp --quiet "$RUN/unit" "$unit"; then
-    install --mode=644 "$RUN/unit" "$unit" && systemctl daemon-reload || return
+  local unit=${FIREWALL_UNITS:-/etc/systemd/system}/$UNIT wanted
+  [[ ${FIREWALL_UNITS:-} ]] || runs_systemd || return 0
+  wanted=$(sed "s|@NFT@|$(command -v nft)|; s|@RULES@|$1|" "$HERE/$UNIT") || return
+  if [[ $wanted != "$(cat "$unit" 2>/dev/null)" ]]; then
+    (umask 022 && printf '%s\n' "$wanted" >"$unit.new") && mv "$unit.new" "$unit" && systemctl daemon-reload || return
   fi
   systemctl --quiet enable --now "$UNIT"
 }

@@ -74,6 +74,13 @@ class Operator:
         said, _ = process.communicate(timeout=60)
         return process.returncode, said
 
+    def plays(self, program: str, script: str) -> None:
+        """From now on it does this, for what the operator begins."""
+        file = self.directory / "programs" / program
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
+        file.chmod(0o755)
+
     def is_on_trial(self) -> bool:
         return (self.directory / "run" / "seen").exists()
 
@@ -108,7 +115,7 @@ class Operator:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.directory / 'programs'}:{os.environ['PATH']}",
             "FIREWALL_RUN": str(self.directory / "run"),
             # systemd would start it outside of the test's network.
             "FIREWALL_DETACH": "setsid",

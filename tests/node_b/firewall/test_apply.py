@@ -1,6 +1,7 @@
 """Applying the firewall: whoever may be locked out by it is not."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from tests.programs import run
 from tests.waiting import until
 
 pytestmark = pytest.mark.proof
+LISTENS = "echo 'Listen=[::]:2022 (Stream)'"
 BRIEFLY = ("--seconds", "2")
 FOR_A_WHILE = ("--seconds", "6")  # a slow machine, too, does something before they are over
 FOR_LONG = ("--seconds", "50")
@@ -304,6 +306,44 @@ def test_the_ports_of_sshd_are_found(operator: Operator) -> None:
     assert ends(operator.begins("--ssh-ports", environment=environment)) == (0, "222,2200\n")
     file.write_text(f"#!/bin/sh\nprintf '{says}' | grep -v address\n")
     assert ends(operator.begins("--ssh-ports", environment=environment)) == (0, "22,222,2022\n")
+
+
+@pytest.mark.parametrize(("active", "found"), [("ssh.socket", "22,2022\n"), ("", "22\n")])
+def test_a_port_of_systemds_counts_only_where_it_waits_there(operator: Operator, active: str, found: str) -> None:
+    """Debian ships an ssh.socket that nobody uses."""
+    operator.plays("sshd", "echo port 22")
+    cases = f'"--quiet is-active {active}") ;; show*ssh.socket) {LISTENS} ;; *) exit 3 ;;'
+    operator.plays("systemctl", f'case "$*" in {cases} esac')
+
+    assert ends(operator.begins("--ssh-ports")) == (0, found)
+
+
+def test_rules_that_are_in_force_are_loaded_at_boot_from_then_on(operator: Operator) -> None:
+    operator.applies("--without-proof")
+    units, told = operator.directory / "units", operator.directory / "told"
+    units.mkdir()
+    operator.plays("systemctl", f'echo "$*" >>"{told}"')
+    environment = {"FIREWALL_UNITS": str(units)}
+
+    assert operator.applies(environment=environment) == (IN_FORCE, "unchanged\n")
+    assert operator.applies(environment=environment) == (IN_FORCE, "unchanged\n")
+
+    unit = (units / "qentvpn-node-b-firewall.service").read_text()
+    assert f"nft --file {operator.kept}" in unit
+    assert told.read_text().count("daemon-reload") == 1
+    assert "enable --now qentvpn-node-b-firewall.service" in told.read_text()
+
+
+def test_what_systemd_is_given_is_a_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed: apt install systemd")
+    template = APPLY.with_name("qentvpn-node-b-firewall.service").read_text()
+    unit = tmp_path / "qentvpn-node-b-firewall.service"
+    unit.write_text(template.replace("@NFT@", "/bin/true").replace("@RULES@", "/var/lib/qentvpn-node-b/kept.nft"))
+
+    done = run("systemd-analyze", "verify", unit)
+
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_another_firewall_that_drops_is_named(operator: Operator) -> None:
