@@ -302,7 +302,7 @@ candidate() {
 #
 # The firewall knows connections by the kernel's table of them, in which a machine of 1 GB has room for some 7,800, and the
 # silent ones stay for five days: once it is full, nobody comes in, by SSH neither. With room for 262,144, as machines of
-# 8 GB have it, it takes 80 MB at the very most, and only while there are so many.
+# 8 GB have it, it takes some 80 MB, and only while there are so many.
 KERNEL_SETTINGS=(
   "net.ipv4.tcp_migrate_req >= 1"
   "net.netfilter.nf_conntrack_max >= 262144"
