@@ -9,7 +9,8 @@ from node_b.certificate import certificate_file, ensure_certificate, key_file, r
 from node_b.keys import FILE_NAME, MAKERS, read_keys, replace_keys, x25519_private_key, x25519_public_key
 from node_b.private_files import create_private
 
-_THEN: Final = "Then: deploy_node_b.sh on this node, and the new block into Node A's .env."
+# Said in the middle of deploy_node_b.sh, which does the node's part itself.
+_THEN: Final = "Then: the new block (deploy_node_b.sh --show-secrets) into Node A's .env."
 # What can be renewed, and what the operator must know before the telephone rings.
 MEANING: Final[Mapping[str, str]] = {
     "reality": "Every VLESS key on this node stops working until the customer's app fetches the subscription link "

@@ -718,6 +718,20 @@ swap_programs() {
   [ "$(<"$FSTAB")" = "$SWAP_FILE none swap sw 0 0" ]
 }
 
+@test "a copy of what is to be kept makes a new server the same node" {
+  first=$(deploy "${ANSWERS[@]}" | grep ^NODES__)
+  mv "$STATE" "$MACHINE/lost"
+  install --directory --mode=700 "$STATE"
+  cp --recursive "$MACHINE/lost"/{node.env,keys.env,certificate} "$STATE/"
+  rm "$MACHINE"/docker/*
+  nft delete table inet qentvpn_node_b
+
+  run deploy --without-proof
+
+  [ "$status" -eq 0 ]
+  [ "$(grep ^NODES__ <<<"$output")" = "$first" ]
+}
+
 @test "what is kept is for root alone" {
   deploy "${ANSWERS[@]}"
 
