@@ -210,7 +210,7 @@ check_node_a() {
 fits() {
   local value
   value=$(answer "$1")
-  if [[ $value =~ (^|[^A-Za-z0-9])([Ee]xample|[Cc]hange-?me)([^A-Za-z0-9]|$) ]]; then
+  if [[ $value =~ (^|[^A-Za-z0-9])([Ee]xample|[Cc]hange[-_]?me)([^A-Za-z0-9]|$) ]]; then
     problem "${3%%:*}: $value is a placeholder"
   else
     [[ ! $value || $value =~ $2 ]] || problem "$3"
