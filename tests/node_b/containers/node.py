@@ -22,7 +22,8 @@ SITE: Final = "borrowed.test"
 SITE_PORT: Final = 9443
 ANSWERS: Final = (
     *("--code", "DE1", "--host", "127.0.0.1", "--name-ru", "🇩🇪 Германия 1", "--name-en", "🇩🇪 Germany 1"),
-    *("--borrow", f"{SITE}:{SITE_PORT}", "--node-a", "192.0.2.7,2001:db8::7", "--without-proof"),
+    *("--borrow", f"{SITE}:{SITE_PORT}", "--node-a", "192.0.2.7,2001:db8::7", "--ssh-ports", "22"),
+    "--without-proof",
 )
 # What Node A needs besides a node.
 THE_REST: Final = {

@@ -69,6 +69,30 @@ def test_node_a_that_has_moved_changes_the_firewall_and_nothing_else(node: Node)
     assert node.containers() == containers
 
 
+def test_what_the_renderer_refuses_is_not_kept(node: Node) -> None:
+    before = node.files()
+
+    done = node.deploy("--node-a", "192.0.2.9/24", "--without-proof")
+
+    assert done.returncode == 1
+    assert "NODE_A_ADDRESSES in node.env is not usable" in done.stdout
+    assert node.files() == before
+
+
+def test_another_health_check_makes_the_panel_anew_and_nothing_else(node: Node) -> None:
+    containers = {service: node.container(service) for service in SERVICES}
+    healthy = node.checkout / "node_b" / "marzban" / "healthy.py"
+    healthy.write_text(f"{healthy.read_text()}# Changed.\n")
+
+    done = node.deploy()
+
+    assert done.returncode == 0, done.stdout
+    assert {service for service in SERVICES if node.container(service) != containers[service]} == {"panel"}
+    # The older build is gone.
+    for image in ("qentvpn-node-b-panel", "qentvpn-node-b"):
+        assert len(node.engine.docker("image", "ls", "--quiet", image).split()) == 1
+
+
 def test_a_new_token_is_the_agents_alone(node: Node) -> None:
     old, containers = node.block(), {service: node.container(service) for service in SERVICES}
 
