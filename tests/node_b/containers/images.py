@@ -4,12 +4,15 @@ Debian's packages, programs that Go has built (`make programs`), and our stand-i
 The base and the wheels are kept in CI_CACHE_DIR, or in var/, for the next run; they are made when they are missing.
 """
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -97,13 +100,22 @@ class _Builder:
         shutil.rmtree(context)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Another worker of this run, or another run, may be filling the cache."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@_alone()
 def base() -> Path:
     """Debian 12 with a Python, as one file."""
     if shutil.which("debootstrap") is None:
         pytest.skip("debootstrap is not installed: the containers' base is made with it")
     kept = CACHE / f"bookworm-{hashlib.sha256(_PACKAGES.encode()).hexdigest()[:8]}.tar"
     if not kept.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
         root = CACHE / f"bookworm-{os.getpid()}"
         options = ("--variant=minbase", f"--include={_PACKAGES}")
         _run("debootstrap", *options, "bookworm", str(root))
@@ -116,6 +128,7 @@ def base() -> Path:
     return kept
 
 
+@_alone()
 def wheels() -> Path:
     """What both images install, for the base's Python 3.11: the engine's network has no way out."""
     locks = [ROOT / "node_b" / "requirements.lock", ROOT / "requirements.lock"]
