@@ -97,8 +97,8 @@ def test_an_end_does_not_wait_for_the_test_of_the_file(tmp_path: Path, test: str
         until(lambda: not kept.keeper.snapshot.unsaved)
 
 
-def test_a_change_that_the_database_does_not_take_leaves_no_file_behind(tmp_path: Path) -> None:
-    """On a full disk it would keep the room that is missing."""
+def test_a_change_that_the_database_does_not_take_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Nobody whom the database does not know, and no file, which on a full disk would keep the room that is missing."""
     with a_keeper(tmp_path) as kept:
         kept.put("q_one")
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -108,6 +108,8 @@ def test_a_change_that_the_database_does_not_take_leaves_no_file_behind(tmp_path
             with pytest.raises(NotDurable):
                 kept.put("q_two")
             assert not (tmp_path / "new-xray.json").exists()
+            rounds(kept, 2)
+            assert kept.in_xray() == kept.in_file() == keys_of("q_one")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         kept.put("q_two")
