@@ -38,10 +38,14 @@ async def set_up(state: Path, panel: Panel) -> list[str]:
     return await asyncio.to_thread(lambda: list(changes(state, panel)))
 
 
-def known(administrators: Table, state: Path) -> None:
-    """With the password that is in keys.env now, as marzban-cli makes one."""
+@pytest.fixture
+def state(tmp_path: Path, administrators: Table) -> Path:
+    """Its administrator is known to the panel, as marzban-cli makes one."""
+    state = tmp_path / "state"
+    rendered(state)
     keys = keys_of(state)
     administrators[keys[USERNAME]] = {"password": keys[PASSWORD], "is_sudo": True}
+    return state
 
 
 async def test_an_unknown_administrator_is_for_somebody_else_to_make(tmp_path: Path, panel: Panel) -> None:
@@ -51,23 +55,14 @@ async def test_an_unknown_administrator_is_for_somebody_else_to_make(tmp_path: P
         await set_up(tmp_path / "state", panel)
 
 
-async def test_the_placeholder_among_the_hosts_is_replaced_once(
-    tmp_path: Path, panel: Panel, administrators: Table
-) -> None:
-    state = tmp_path / "state"
-    rendered(state)
-    known(administrators, state)
-
+async def test_the_placeholder_among_the_hosts_is_replaced_once(state: Path, panel: Panel) -> None:
     assert await set_up(state, panel) == [f"the address of {VLESS_TAG} is this node's"]
     assert await set_up(state, panel) == []
 
 
 async def test_a_new_password_is_told_to_a_panel_that_refuses_the_tokens_of_that_second(
-    tmp_path: Path, panel: Panel, administrators: Table
+    state: Path, panel: Panel, administrators: Table
 ) -> None:
-    state = tmp_path / "state"
-    rendered(state)
-    known(administrators, state)
     assert render(state, "rotate", "password") == 0
 
     told = await set_up(state, panel)
